@@ -1,0 +1,49 @@
+# make demo and make test need only git, make and Python 3.11 or newer: they install everything else into .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+bin := .venv/bin
+installed := .venv/.installed
+benchmarks := $(filter-out bench/soak%,$(wildcard bench/*.py))
+soaks := $(wildcard bench/soak*.py)
+
+.PHONY: help demo test check lint types walls bench soak
+
+help:
+	@echo "make demo   a card is made, used and stopped; results in out/"
+	@echo "make test   everything: linters, types, walls, all tests"
+	@echo "make check  the same without the slow tests, in less than a minute"
+	@echo "make lint | types | walls   one part of it"
+	@echo "make bench | soak           how fast it is | how long it lasts"
+
+$(installed): pyproject.toml constraints/dev.txt scripts/install
+	@scripts/install
+	@touch $@
+
+demo: $(installed)
+	@$(bin)/kaguan demo
+
+test: $(installed) lint types walls
+	@scripts/debian-packages
+	@$(bin)/pytest --numprocesses auto
+
+check: $(installed) lint types walls
+	@$(bin)/pytest --numprocesses auto -m "not slow"
+
+lint: $(installed)
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+
+types: $(installed)
+	@$(bin)/mypy
+
+walls: $(installed)
+	@$(bin)/lint-imports --no-logo
+
+bench: $(installed)
+	@for program in $(benchmarks); do echo "== $$program"; $(bin)/python "$$program"; done
+
+soak: $(installed)
+	@for program in $(soaks); do echo "== $$program"; $(bin)/python "$$program"; done

@@ -1,0 +1,77 @@
+"""The table of commands: dispatch, trace decoder, documentation and redaction all read these rows.
+
+`secret` marks commands whose data field must never be shown. `stages` says in which states of the chip the command is
+served at all; what else it needs is the handler's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Flag, auto
+from typing import NamedTuple
+
+
+class Stage(Flag):
+    """Where the chip stands when a command comes."""
+
+    CREATION = auto()  # blank, being written under the transport key
+    OPERATIONAL = auto()
+    APPLICATION_BLOCKED = auto()  # the current application is blocked, for now or for ever
+
+
+class Instruction(NamedTuple):
+    """One row. `p1` is None when P1 does not choose between commands."""
+
+    name: str
+    cla: int
+    ins: int
+    p1: int | None
+    stages: Stage
+    reference: str
+    secret: bool = False
+
+
+_CREATING = Stage.CREATION
+_IN_USE = Stage.OPERATIONAL
+_BOTH = Stage.CREATION | Stage.OPERATIONAL
+_ANY = _BOTH | Stage.APPLICATION_BLOCKED
+
+INSTRUCTIONS: tuple[Instruction, ...] = (
+    Instruction("SELECT", 0x00, 0xA4, None, _ANY, "ISO/IEC 7816-4, 11.1.1"),
+    Instruction("READ BINARY", 0x00, 0xB0, None, _BOTH, "ISO/IEC 7816-4, 11.2.3"),
+    Instruction("UPDATE BINARY", 0x00, 0xD6, None, _BOTH, "ISO/IEC 7816-4, 11.2.5"),
+    Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, "ISO/IEC 7816-4, 11.3.3"),
+    Instruction("UPDATE RECORD", 0x00, 0xDC, None, _BOTH, "ISO/IEC 7816-4, 11.3.5"),
+    Instruction("APPEND RECORD", 0x00, 0xE2, None, _BOTH, "ISO/IEC 7816-4, 11.3.6"),
+    Instruction("VERIFY", 0x00, 0x20, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("CHANGE PIN", 0x80, 0x5E, 0x01, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("PIN UNBLOCK", 0x84, 0x24, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, "ISO/IEC 7816-4, 11.5.3"),
+    Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, "LD/T 32.5"),
+    Instruction("EXTERNAL AUTHENTICATE", 0x00, 0x82, None, _ANY, "LD/T 32.5"),
+    Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, "JR/T 0025.2"),
+    Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _IN_USE | Stage.APPLICATION_BLOCKED, "JR/T 0025.2"),
+    Instruction("CARD BLOCK", 0x84, 0x16, None, _IN_USE | Stage.APPLICATION_BLOCKED, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR LOAD", 0x80, 0x50, 0x00, _IN_USE, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR PURCHASE", 0x80, 0x50, 0x01, _IN_USE, "JR/T 0025.2"),
+    Instruction("CREDIT FOR LOAD", 0x80, 0x52, None, _IN_USE, "JR/T 0025.2"),
+    Instruction("DEBIT FOR PURCHASE", 0x80, 0x54, 0x01, _IN_USE, "JR/T 0025.2"),
+    Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, "JR/T 0025.2"),
+    Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR LOAD (medical)", 0xB0, 0x28, 0x00, _IN_USE, "LD/T 32.5"),
+    Instruction("CREATE FILE", 0x00, 0xE0, None, _CREATING, "ISO/IEC 7816-9, 6.1"),
+    Instruction("DELETE FILE", 0x00, 0xE4, None, _CREATING, "ISO/IEC 7816-9, 6.2"),
+    Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, "ISO/IEC 7816-9, 6.4"),
+    Instruction("WRITE KEY", 0x84, 0xD4, None, _CREATING, "FMCOS 2.0 user manual", secret=True),
+)
+
+GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, "ISO/IEC 7816-4, 11.7.1")
+
+_BY_HEADER: Mapping[tuple[int, int, int | None], Instruction] = {
+    (row.cla, row.ins, row.p1): row for row in (*INSTRUCTIONS, GET_RESPONSE)
+}
+
+
+def instruction_of(cla: int, ins: int, p1: int) -> Instruction | None:
+    """The row that a command with this header belongs to, None when there is none."""
+    return _BY_HEADER.get((cla, ins, p1)) or _BY_HEADER.get((cla, ins, None))

@@ -1,0 +1,26 @@
+"""One text format for script, trace, mock and test vector.
+
+`parse` reads a tape, `run` plays it on cards, `record` writes one, `Replay` answers from one.
+
+    .define FACTOR 86600201          # bytes with a name
+    .reset [3B 6D *] -> SERIAL = [-8:]
+    00A40000023F00 [6F16 840F XX*] (9000,61XX)   // expected data and status words
+    0084000008 (9000) -> RANDOM = [0:8]          # keep a part of the answer
+    0082000A10 ${encipher(SERIAL, RANDOM)} ${RANDOM}=   # calls a function of the runner; = means (9000)
+    .repeat 3
+        0020000003 112233 (63CX)
+    .end
+    .card 1                          # speak to another card, counted from 0
+    .include balance.apdu
+
+X is any nibble; * or .. at the end is any rest; a backslash at the end of a line continues it.
+"""
+
+from kaguan.apdu.tape.model import Pattern, Tape
+from kaguan.apdu.tape.parse import parse
+from kaguan.apdu.tape.record import record
+from kaguan.apdu.tape.replay import Replay
+from kaguan.apdu.tape.run import Exchange, Verdict, run
+from kaguan.apdu.tape.scope import Functions
+
+__all__ = ["Exchange", "Functions", "Pattern", "Replay", "Tape", "Verdict", "parse", "record", "run"]

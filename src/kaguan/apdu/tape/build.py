@@ -1,0 +1,141 @@
+"""The grammar's tree to a tape's values. Every method carries the name of the rule that it answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lark import Token, Transformer, v_args
+from lark.tree import Meta
+
+from kaguan.apdu.errors import TapeError
+from kaguan.apdu.tape.model import (
+    Call,
+    Capture,
+    Define,
+    Expression,
+    Include,
+    Name,
+    PartOf,
+    Pattern,
+    Place,
+    Repeat,
+    Reset,
+    Send,
+    Slice,
+    Statement,
+    Statuses,
+    SwitchCard,
+    Template,
+)
+
+_DONE: Final = Pattern.exactly(b"\x90\x00")
+_REST: Final = Pattern(b"", b"", open_ended=True)
+_ALL: Final = Slice(None, None)
+_VALUE: Final = str.maketrans("X", "0")
+_MASK: Final = str.maketrans("0123456789ABCDEFabcdefX", "F" * 22 + "0")
+
+_Captures = tuple[Capture, ...]
+
+
+@v_args(meta=True, inline=True)
+class Build(Transformer[Token, tuple[Statement, ...]]):
+    """Makes statements whose places are in `file`."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self._file = file
+
+    def _place(self, meta: Meta | Token) -> Place:
+        return Place(self._file, meta.line or 0, meta.column or 0)
+
+    def _refuse(self, message: str, at: Meta | Token) -> TapeError:
+        return self._place(at).error(message)
+
+    def start(self, _meta: Meta, lines: tuple[Statement, ...]) -> tuple[Statement, ...]:
+        return lines
+
+    def lines(self, _meta: Meta, *statements: Statement) -> tuple[Statement, ...]:
+        return statements
+
+    def send(
+        self,
+        meta: Meta,
+        command: Template,
+        data: Template | None,
+        statuses: Statuses | None,
+        captures: _Captures,
+    ) -> Send:
+        return Send(command, data, statuses, captures, self._place(meta))
+
+    def reset(self, meta: Meta, data: Template | None, captures: _Captures) -> Reset:
+        return Reset(data, captures, self._place(meta))
+
+    def card(self, meta: Meta, number: Token) -> SwitchCard:
+        return SwitchCard(self._count(number), self._place(meta))
+
+    def define(self, meta: Meta, name: Token, value: Template) -> Define:
+        return Define(str(name), value, self._place(meta))
+
+    def include(self, meta: Meta, file: Token) -> Include:
+        return Include(str(file), self._place(meta))
+
+    def repeat(self, meta: Meta, times: Token, body: tuple[Statement, ...]) -> Repeat:
+        return Repeat(self._count(times), body, self._place(meta))
+
+    def _count(self, number: Token) -> int:
+        if int(number) < 0:
+            raise self._refuse(f"{number} is below zero", number)
+        return int(number)
+
+    def template(self, meta: Meta, *parts: Expression | Token | None) -> Template:
+        """Neighbouring hex becomes one pattern, so that a plain command needs no work when it is sent."""
+        joined: list[Expression] = []
+        for part in parts:
+            if part is None:
+                continue
+            expression = _REST if isinstance(part, Token) else part
+            if joined and isinstance(expression, Pattern) and isinstance(joined[-1], Pattern):
+                joined[-1] += expression
+            else:
+                joined.append(expression)
+        return Template(tuple(joined), self._place(meta))
+
+    data = template
+
+    def nibbles(self, _meta: Meta, digits: Token) -> Pattern:
+        if len(digits) % 2:
+            raise self._refuse(f"{len(digits)} hex digits are no whole bytes: {digits}", digits)
+        return Pattern(bytes.fromhex(digits.translate(_VALUE)), bytes.fromhex(digits.translate(_MASK)))
+
+    def status(self, meta: Meta, *words: Token) -> Statuses:
+        for word in words:
+            if len(word) != 4:
+                raise self._refuse(f"a status word has 4 hex digits, {word} has {len(word)}", word)
+        return Statuses(tuple(self.nibbles(meta, word) for word in words), self._place(meta))
+
+    def short_status(self, meta: Meta, _equals: Token, word: Token | None) -> Statuses:
+        return self.status(meta, word) if word else Statuses((_DONE,), self._place(meta))
+
+    def captures(self, _meta: Meta, *captures: Capture) -> _Captures:
+        return captures
+
+    def capture(self, meta: Meta, name: Token, _equals: Token | None, part: Slice | None) -> Capture:
+        return Capture(str(name), part or _ALL, self._place(meta))
+
+    def name(self, meta: Meta, name: Token) -> Name:
+        return Name(str(name), self._place(meta))
+
+    def quoted(self, _meta: Meta, digits: Token) -> Pattern:
+        try:
+            return Pattern.exactly(bytes.fromhex(digits.strip('"')))
+        except ValueError:
+            raise self._refuse(f"{digits} are no whole bytes", digits) from None
+
+    def call(self, meta: Meta, function: Token, *arguments: Expression | None) -> Call:
+        return Call(str(function), tuple(a for a in arguments if a is not None), self._place(meta))
+
+    def part_of(self, meta: Meta, whole: Expression, part: Slice) -> PartOf:
+        return PartOf(whole, part, self._place(meta))
+
+    def slice(self, _meta: Meta, start: Token | None, stop: Token | None) -> Slice:
+        return Slice(None if start is None else int(start), None if stop is None else int(stop))

@@ -1,0 +1,92 @@
+"""What names mean while a tape is played, and which functions it may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import TypeAlias
+
+from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.tape.model import Call, Capture, Define, Expression, Name, PartOf, Pattern, Template
+
+Functions: TypeAlias = Mapping[str, Callable[..., bytes]]
+"""Functions that a tape may call, by name: each takes bytes and returns bytes."""
+
+
+class Scope:
+    """The names defined and captured so far. A later value hides an earlier one."""
+
+    def __init__(self, names: Mapping[str, bytes], functions: Functions) -> None:
+        self._names = dict(names)
+        self._functions = functions
+
+    def pattern(self, template: Template) -> Pattern:
+        """The template with all its names and calls filled in."""
+        first, *others = template.parts or (Pattern.exactly(b""),)
+        whole = self._pattern(first)
+        for part in others:
+            whole += self._pattern(part)
+        return whole
+
+    def exact(self, template: Template, use: str) -> bytes:
+        """The only bytes that the template can be.
+
+        Raises:
+            TapeError: wildcards leave it open; `use` says what the bytes were for.
+        """
+        pattern = self.pattern(template)
+        if pattern.exact is None:
+            raise template.place.error(f"{use} cannot have wildcards: {pattern}")
+        return pattern.exact
+
+    def define(self, step: Define) -> None:
+        """Let the name mean these bytes from here on."""
+        self._names[step.name] = self.exact(step.value, "a definition")
+
+    def capture(self, captures: tuple[Capture, ...], data: bytes) -> None:
+        """Let each name mean its part of the response data from here on.
+
+        Raises:
+            TapeError: the response is too short for one of them.
+        """
+        for capture in captures:
+            value = capture.part.of(data)
+            if value is None:
+                message = f"expected bytes {capture.part} for {capture.name}, received {len(data)} bytes"
+                raise capture.place.error(message)
+            self._names[capture.name] = value
+
+    def _pattern(self, expression: Expression) -> Pattern:
+        return expression if isinstance(expression, Pattern) else Pattern.exactly(self._value(expression))
+
+    def _value(self, expression: Expression) -> bytes:
+        match expression:
+            case Pattern():
+                return expression.value
+            case Name(name, place):
+                if name not in self._names:
+                    raise place.error(f"{name} is neither defined nor captured above this line")
+                return self._names[name]
+            case PartOf(whole, part, place):
+                data = self._value(whole)
+                value = part.of(data)
+                if value is None:
+                    raise place.error(f"{part} is outside its {len(data)} bytes")
+                return value
+            case Call():
+                return self._call(expression)
+
+    def _call(self, call: Call) -> bytes:
+        function = self._functions.get(call.function)
+        if function is None:
+            known = ", ".join(sorted(self._functions)) or "none"
+            raise call.place.error(f"no function {call.function}; there are: {known}")
+        arguments = [self._value(argument) for argument in call.arguments]
+        try:
+            bound = signature(function).bind(*arguments)
+        except TypeError as error:
+            raise call.place.error(f"{call.function}: {error}") from None
+        try:
+            return function(*bound.args)
+        except KaguanError as error:
+            raise call.place.error(f"{call.function}: {error}") from error

@@ -1,0 +1,125 @@
+"""Who may do it: rights, keys and PINs looked up from where the session stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kaguan.card_os.image import (
+    MASTER_FILE,
+    ONE_BYTE,
+    Address,
+    CardKey,
+    CardPin,
+    Dedicated,
+    Elementary,
+    Lifecycle,
+    key_address,
+)
+from kaguan.card_os.outcome import Refuse, View
+from kaguan.card_os.profile.rules import LOCAL, AccessRule
+from kaguan.card_os.session import TRANSPORT_RIGHT
+from kaguan.vault.vault import Usage
+
+ABSENT = 0xFF
+"""A key reference that says there is no such key."""
+
+
+def require(view: View, rule: AccessRule) -> None:
+    """Return when the session's rights are enough; until the chip is sealed only the transport key's holder's are.
+
+    Refuses: 6982.
+    """
+    if view.image.lifecycle is Lifecycle.CREATION:
+        if TRANSPORT_RIGHT not in view.session.rights:
+            raise Refuse(0x6982)
+    elif not rule.allows(view.session.rights):
+        raise Refuse(0x6982)
+
+
+def require_transport(view: View) -> None:
+    """Return when the transport key has been authenticated.
+
+    Refuses: 6982.
+    """
+    if TRANSPORT_RIGHT not in view.session.rights:
+        raise Refuse(0x6982)
+
+
+def scopes(view: View, reference: int) -> Iterator[Address]:
+    """Where an object with this reference may lie: here when it is local, otherwise also in every file above, and
+    last in the chip itself, where a blank one has its transport key."""
+    here = view.session.current
+    yield here
+    while here and not reference & LOCAL:
+        here = here[:-2]
+        yield here
+
+
+def find_pin(view: View, reference: int) -> tuple[Address, CardPin]:
+    """The PIN and its address.
+
+    Refuses: 6A88 no such PIN.
+    """
+    pins = view.image.pins
+    for scope in scopes(view, reference):
+        address = scope + ONE_BYTE[reference]
+        pin = pins.get(address)
+        if pin is not None:
+            return address, pin
+    raise Refuse(0x6A88)
+
+
+def find_key(
+    view: View, usage: Usage, reference: int, *, absent: int = 0x6A88, version: int | None = None
+) -> tuple[Address, CardKey]:
+    """The key and the dedicated file it lies in; the lowest version unless one is named.
+
+    Refuses: `absent` no such key.
+    """
+    keys = view.image.keys
+    for scope in scopes(view, reference):
+        for key in keys.get(key_address(scope, usage, reference), ()):
+            if version is None or key.version == version:
+                return scope, key
+    raise Refuse(absent)
+
+
+def current_dedicated(view: View) -> Dedicated:
+    """The current dedicated file.
+
+    Refuses: 6A81 the chip has no files yet.
+    """
+    dedicated = view.image.dedicated.get(view.session.current)
+    if dedicated is None:
+        raise Refuse(0x6A81)
+    return dedicated
+
+
+def addressed_file(view: View, sfi: int) -> tuple[Address, Elementary]:
+    """The file with this short identifier in the current dedicated file; the current file for 0.
+
+    Refuses: 6A82 no file has the identifier, 6986 no current file.
+    """
+    files = view.image.files
+    if sfi == 0:
+        address = view.session.file
+        if address is None:
+            raise Refuse(0x6986)
+        return address, files[address]
+    here = view.session.current
+    for address in (here + b"\xef" + ONE_BYTE[sfi], here + b"\x00" + ONE_BYTE[sfi]):
+        file = files.get(address)
+        if file is not None:
+            return address, file
+    raise Refuse(0x6A82)
+
+
+def blocked(view: View) -> bool:
+    """Whether the current dedicated file, or one above it other than the master file, is blocked."""
+    here = view.session.current
+    while len(here) >= len(MASTER_FILE):
+        dedicated = view.image.dedicated.get(here)
+        if dedicated is not None and dedicated.lifecycle is not Lifecycle.ACTIVATED:
+            return True
+        here = here[:-2]
+    return False

@@ -1,0 +1,1 @@
+"""One file a command family. A handler is `(view, command) -> Outcome` and plans its writes; it never does them."""

@@ -1,0 +1,128 @@
+"""READ, UPDATE and APPEND RECORD, by number, by tag and all from a number on.
+
+A variable file's records are simple TLV, one tag byte and one length byte, and come back with both; a cyclic file's
+records are raw, number 1 the newest.
+"""
+
+from __future__ import annotations
+
+from kaguan.apdu.command import SHORT_NE, CommandApdu
+from kaguan.card_os.access import addressed_file, require
+from kaguan.card_os.image import Address, Elementary
+from kaguan.card_os.outcome import Outcome, Refuse, View
+from kaguan.card_os.profile.model import FileKind
+from kaguan.card_os.session import Session
+from kaguan.card_os.writes import PutRecord, PutRecords, Write
+
+BY_TAG, PREVIOUS, BY_NUMBER, ALL_FROM = 0, 3, 4, 5
+
+
+def read_record(view: View, command: CommandApdu) -> Outcome:
+    """Answer a record, or all from a number on; the file becomes current, and so does the record.
+
+    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6A86 mode, 6A83 no such record,
+    6700 no Le, 6Cxx an Le that is not the record's length (a longer Le is served when all records are asked for).
+    """
+    p2 = command.p2
+    address, file = addressed_file(view, p2 >> 3)
+    if file.kind is FileKind.TRANSPARENT:
+        raise Refuse(0x6981)
+    require(view, file.read)
+    mode = p2 & 0x07
+    if mode == ALL_FROM:
+        number = command.p1 or 1
+        data = b"".join(file.records[number - 1 :])
+        if not data:
+            raise Refuse(0x6A83)
+    else:
+        number = _record_number(view, file, command.p1, mode)
+        data = file.records[number - 1]
+    ne = command.ne
+    if ne is None:
+        raise Refuse(0x6700)
+    size = len(data)
+    if ne != size and ne < SHORT_NE and (ne < size or mode != ALL_FROM):
+        raise Refuse(0x6C00 | (size & 0xFF if size <= SHORT_NE else 0))
+    session = view.session
+    after = Session(session.current, address, number, session.rights)
+    return Outcome(data, 0x9000, after)
+
+
+def update_record(view: View, command: CommandApdu) -> Outcome:
+    """Plan the record's new content; in a cyclic file a new newest record.
+
+    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6700 no data or a wrong length,
+    6A86 mode, 6A83 no such record, 6A80 no TLV, 6A84 the file is full.
+    """
+    address, file = _writable(view, command)
+    mode = command.p2 & 0x07
+    after = view.session._replace(file=address, record=1)
+    if file.kind is FileKind.CYCLIC:
+        if mode not in (PREVIOUS, BY_NUMBER):
+            raise Refuse(0x6A86)
+        return Outcome(b"", 0x9000, after, ((push(address, file, command.data),),))
+    number = _record_number(view, file, command.p1, mode)
+    _check_room(file, command.data, file.records[number - 1])
+    write = PutRecord(address, number - 1, command.data)
+    return Outcome(b"", 0x9000, after._replace(record=number), ((write,),))
+
+
+def append_record(view: View, command: CommandApdu) -> Outcome:
+    """Plan one more record at the end; in a cyclic file a new newest record.
+
+    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6700 no data or a wrong length,
+    6A86 P1 or mode, 6A80 no TLV, 6A84 the file is full.
+    """
+    address, file = _writable(view, command)
+    if command.p1 or command.p2 & 0x07:
+        raise Refuse(0x6A86)
+    if file.kind is FileKind.CYCLIC:
+        write: Write = push(address, file, command.data)
+        number = 1
+    else:
+        _check_room(file, command.data, b"")
+        write = PutRecord(address, len(file.records), command.data)
+        number = len(file.records) + 1
+    after = view.session._replace(file=address, record=number)
+    return Outcome(b"", 0x9000, after, ((write,),))
+
+
+def push(address: Address, file: Elementary, record: bytes) -> PutRecords:
+    """The write that makes this the newest record of a cyclic file, the oldest leaving when the file is full."""
+    return PutRecords(address, (record, *file.records[: file.size - 1]))
+
+
+def _writable(view: View, command: CommandApdu) -> tuple[Address, Elementary]:
+    address, file = addressed_file(view, command.p2 >> 3)
+    if file.kind is FileKind.TRANSPARENT:
+        raise Refuse(0x6981)
+    require(view, file.update)
+    if not command.data or (file.record_size and len(command.data) != file.record_size):
+        raise Refuse(0x6700)
+    return address, file
+
+
+def _record_number(view: View, file: Elementary, p1: int, mode: int) -> int:
+    """The number, from 1, of the record that P1 and the mode name. Refuses 6A86 an unknown mode, 6A83 none there."""
+    records = file.records
+    if mode == BY_NUMBER:
+        number = p1 or view.session.record
+        if not 1 <= number <= len(records):
+            raise Refuse(0x6A83)
+        return number
+    if mode != BY_TAG or file.kind is not FileKind.LINEAR_VARIABLE:
+        raise Refuse(0x6A86)
+    for number, record in enumerate(records, 1):
+        if record[0] == p1:
+            return number
+    raise Refuse(0x6A83)
+
+
+def _check_room(file: Elementary, data: bytes, replaced: bytes) -> None:
+    if file.kind is FileKind.LINEAR_VARIABLE:
+        if len(data) < 2 or data[1] != len(data) - 2:
+            raise Refuse(0x6A80)
+        if file.size and sum(map(len, file.records)) - len(replaced) + len(data) > file.size:
+            raise Refuse(0x6A84)
+    elif not replaced and len(file.records) >= file.size:
+        raise Refuse(0x6A84)

@@ -1,0 +1,133 @@
+"""SELECT: stand somewhere else in the tree.
+
+Selecting an elementary file answers 9000 and nothing else, as shipping drivers insist; only selection by path shows its
+file control information. Selecting a dedicated file always does.
+"""
+
+from __future__ import annotations
+
+from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.tlv import Tlv, template
+from kaguan.card_os.image import MASTER_FILE, Address, Dedicated, Elementary, Lifecycle
+from kaguan.card_os.outcome import Outcome, Refuse, View
+from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, READ, UPDATE, Fcp
+from kaguan.card_os.profile.model import BlockedSelect, FileKind
+from kaguan.card_os.session import Session, rights_after_move
+
+BY_FID, CHILD_DF, CHILD_EF, PARENT, BY_NAME, PATH_FROM_ROOT, PATH_FROM_HERE = 0, 1, 2, 3, 4, 8, 9
+WANT_FCI, WANT_FCP, WANT_NOTHING = 0x00, 0x04, 0x0C
+
+
+def select(view: View, command: CommandApdu) -> Outcome:
+    """Leave the session in the file that the command names, with the rights that survive the way there.
+
+    Refuses, in this order: 6A86 P1 or P2 unknown, 6A80 an identifier of odd length, 6A82 no such file.
+    """
+    if command.p2 not in (WANT_FCI, WANT_FCP, WANT_NOTHING):
+        raise Refuse(0x6A82 if command.p2 & 0xF3 in (0x01, 0x02, 0x03) else 0x6A86)
+    address = _find(view, command)
+    file = view.image.files.get(address)
+    session = view.session
+    if file is not None:
+        there = address[:-2]
+        rights = rights_after_move(session.rights, session.current, there)
+        after = Session(there, address, 0, rights)
+        if command.p2 == WANT_FCP:
+            return Outcome(_file_fcp(address, file), 0x9000, after)
+        shown = command.p2 == WANT_FCI and command.p1 in (PATH_FROM_ROOT, PATH_FROM_HERE)
+        return Outcome(_file_fci(address, file) if shown else b"", 0x9000, after)
+    dedicated = view.image.dedicated[address]
+    after = Session(address, None, 0, rights_after_move(session.rights, session.current, address))
+    if dedicated.lifecycle is not Lifecycle.ACTIVATED and view.image.lifecycle is not Lifecycle.CREATION:
+        return _blocked(view, dedicated, after)
+    if command.p2 == WANT_FCP:
+        return Outcome(_dedicated_fcp(view, address, dedicated), 0x9000, after)
+    return Outcome(b"" if command.p2 == WANT_NOTHING else _fci(dedicated), 0x9000, after)
+
+
+def _find(view: View, command: CommandApdu) -> Address:
+    p1, data, here = command.p1, command.data, view.session.current
+    if p1 == BY_NAME:
+        for address, dedicated in view.image.dedicated.items():
+            if dedicated.name == data:
+                return address
+        raise Refuse(0x6A82)
+    if p1 in (PATH_FROM_ROOT, PATH_FROM_HERE):
+        if len(data) % 2 or not data:
+            raise Refuse(0x6A80)
+        return _existing(view, (MASTER_FILE if p1 == PATH_FROM_ROOT else here) + data)
+    if p1 == PARENT:
+        return _existing(view, here[:-2])
+    if p1 not in (BY_FID, CHILD_DF, CHILD_EF):
+        raise Refuse(0x6A86)
+    if not data and p1 == BY_FID:
+        return _existing(view, MASTER_FILE)
+    if len(data) != 2:
+        raise Refuse(0x6A80)
+    return _nearest(view, here, data)
+
+
+def _existing(view: View, address: Address) -> Address:
+    if address in view.image.files or address in view.image.dedicated:
+        return address
+    raise Refuse(0x6A82)
+
+
+def _nearest(view: View, here: Address, fid: bytes) -> Address:
+    """The file with this identifier: a child, the parent's child, and so on up to the master file itself.
+
+    ISO/IEC 7816-4, 7.4.1 asks for child, sibling, parent; drivers hop on between applications, so all levels serve.
+    """
+    files, dedicated = view.image.files, view.image.dedicated
+    while here:
+        address = here + fid
+        if address in files or address in dedicated:
+            return address
+        here = here[:-2]
+    if fid in dedicated:
+        return fid
+    raise Refuse(0x6A82)
+
+
+def _blocked(view: View, dedicated: Dedicated, after: Session) -> Outcome:
+    if view.chip.behaviour.blocked_select is BlockedSelect.DEACTIVATED:
+        return Outcome(_fci(dedicated), 0x6283, after)
+    return Outcome(b"", 0x6A81, after)
+
+
+def _fci(dedicated: Dedicated) -> bytes:
+    parts = [Tlv(0x84, dedicated.name)]
+    if dedicated.shown:
+        parts.append(Tlv(0xA5, dedicated.shown))
+    return bytes(template(0x6F, *parts))
+
+
+def _file_fci(address: Address, file: Elementary) -> bytes:
+    return bytes(Tlv(0x6F, Tlv.parse(_file_fcp(address, file)).value))
+
+
+def _file_fcp(address: Address, file: Elementary) -> bytes:
+    records = file.kind in (FileKind.LINEAR_FIXED, FileKind.CYCLIC)
+    return bytes(
+        Fcp(
+            descriptor=file.kind,
+            fid=int.from_bytes(address[-2:], "big"),
+            size=file.size if records else file.size or sum(map(len, file.records)),
+            record_size=file.record_size,
+            rules={READ: file.read, UPDATE: file.update},
+            lifecycle=Lifecycle.ACTIVATED,
+        )
+    )
+
+
+def _dedicated_fcp(view: View, address: Address, dedicated: Dedicated) -> bytes:
+    creating = view.image.lifecycle is Lifecycle.CREATION
+    return bytes(
+        Fcp(
+            descriptor=DF_DESCRIPTOR,
+            fid=int.from_bytes(address[-2:], "big"),
+            df_name=dedicated.name,
+            shown=dedicated.shown,
+            lifecycle=Lifecycle.CREATION if creating else dedicated.lifecycle,
+        )
+    )

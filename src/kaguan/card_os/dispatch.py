@@ -1,0 +1,155 @@
+"""From a command to its outcome: the one place that finds the handler, shapes the answer and turns refusals into words.
+
+Order of refusals before any handler: 6A81 card blocked, 6E00 class, 6881 logical channel, 6D00 instruction, 6A86 P1,
+6985 not in this stage of the chip's life, 6A81 application blocked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.instruction import GET_RESPONSE, INSTRUCTIONS, Stage
+from kaguan.card_os.access import blocked
+from kaguan.card_os.commands import (
+    authenticate,
+    binary,
+    blocking,
+    creation,
+    pin,
+    purse_load,
+    purse_purchase,
+    purse_query,
+    records,
+    select,
+)
+from kaguan.card_os.image import CardImage, Lifecycle
+from kaguan.card_os.outcome import Chip, Outcome, Refuse, View
+from kaguan.card_os.session import Session
+
+Handler = Callable[[View, CommandApdu], Outcome]
+
+HANDLERS: Mapping[str, Handler] = {
+    "SELECT": select.select,
+    "READ BINARY": binary.read_binary,
+    "UPDATE BINARY": binary.update_binary,
+    "READ RECORD": records.read_record,
+    "UPDATE RECORD": records.update_record,
+    "APPEND RECORD": records.append_record,
+    "VERIFY": pin.verify,
+    "CHANGE PIN": pin.change_pin,
+    "PIN UNBLOCK": pin.unblock_pin,
+    "GET CHALLENGE": authenticate.get_challenge,
+    "INTERNAL AUTHENTICATE": authenticate.internal_authenticate,
+    "EXTERNAL AUTHENTICATE": authenticate.external_authenticate,
+    "APPLICATION BLOCK": blocking.block_application,
+    "APPLICATION UNBLOCK": blocking.unblock_application,
+    "CARD BLOCK": blocking.block_card,
+    "INITIALIZE FOR LOAD": purse_load.initialize_for_load,
+    "INITIALIZE FOR LOAD (medical)": purse_load.initialize_for_load,
+    "INITIALIZE FOR PURCHASE": purse_purchase.initialize_for_purchase,
+    "CREDIT FOR LOAD": purse_load.credit_for_load,
+    "DEBIT FOR PURCHASE": purse_purchase.debit_for_purchase,
+    "GET BALANCE": purse_query.get_balance,
+    "GET TRANSACTION PROVE": purse_query.get_transaction_prove,
+    "CREATE FILE": creation.create_file,
+    "DELETE FILE": creation.delete_file,
+    "ACTIVATE FILE": creation.activate_file,
+    "WRITE KEY": creation.write_key,
+}
+
+_Row = tuple[Handler, Stage]
+
+_PLAIN: dict[int, _Row] = {}  # CLA and INS as one number
+_BY_P1: dict[int, dict[int, _Row]] = {}
+for _row in INSTRUCTIONS:
+    _header = _row.cla << 8 | _row.ins
+    if _row.p1 is None:
+        _PLAIN[_header] = (HANDLERS[_row.name], _row.stages)
+    else:
+        _BY_P1.setdefault(_header, {})[_row.p1] = (HANDLERS[_row.name], _row.stages)
+_CLASSES = frozenset(_row.cla for _row in INSTRUCTIONS)
+_GET_RESPONSE = GET_RESPONSE.cla << 8 | GET_RESPONSE.ins
+
+
+def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
+    """What the command comes to. Nothing is changed by calling this: commit the groups in order, then answer.
+
+    Never raises for any command that parses.
+    """
+    header = command.cla << 8 | command.ins
+    if header == _GET_RESPONSE:
+        return _get_response(image, session, command, chip)
+    if session.challenge or session.pending or session.waiting:
+        rest = Session(session.current, session.file, session.record, session.rights)
+    else:
+        rest = session
+    view = View(image, rest, session.challenge, session.pending, chip)
+    try:
+        row = _PLAIN.get(header)
+        if row is None or image.lifecycle is not Lifecycle.ACTIVATED:
+            row = _admitted(view, command, header)
+        handler, stages = row
+        if Stage.APPLICATION_BLOCKED not in stages and blocked(view):
+            raise Refuse(0x6A81)
+        outcome = handler(view, command)
+    except Refuse as refusal:
+        return Outcome(b"", refusal.sw, rest)
+    return _shaped(outcome, command) if outcome.data else outcome
+
+
+def _admitted(view: View, command: CommandApdu, header: int) -> _Row:
+    """The row for this command in this stage of the chip's life."""
+    lifecycle = view.image.lifecycle
+    if lifecycle is Lifecycle.TERMINATED:
+        raise Refuse(0x6A81)
+    row = _PLAIN.get(header) or _BY_P1.get(header, {}).get(command.p1)
+    if row is None:
+        if header in _BY_P1:
+            raise Refuse(0x6A86)
+        if command.cla in _CLASSES:
+            raise Refuse(0x6D00)
+        raise Refuse(0x6881 if command.cla & 0xFC == 0 else 0x6E00)
+    stage = Stage.CREATION if lifecycle is Lifecycle.CREATION else Stage.OPERATIONAL
+    if stage not in row[1]:
+        raise Refuse(0x6985)
+    return row
+
+
+def _shaped(outcome: Outcome, command: CommandApdu) -> Outcome:
+    """The outcome as T=0 carries it: an answer that was not asked for, or not wholly, waits for GET RESPONSE."""
+    data, sw, session, groups = outcome
+    ne = command.ne
+    if ne is None:
+        if sw != 0x9000:
+            return outcome
+        kept = session._replace(waiting=data)
+        return Outcome(b"", 0x6100 | (len(data) & 0xFF if len(data) < 256 else 0), kept, groups)
+    if len(data) <= ne:
+        return outcome
+    rest = data[ne:]
+    return Outcome(data[:ne], 0x6100 | min(len(rest), 0xFF), session._replace(waiting=rest), groups)
+
+
+def _get_response(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
+    """The bytes that wait. A challenge or a begun transaction stays good: GET RESPONSE belongs to the command before.
+
+    Refuses, in this order: 6A81 card blocked, 6A86 P1 or P2, the profile's word when nothing waits, 6700 no Le,
+    6Cxx an Le longer than what waits.
+    """
+    waiting = session.waiting
+    sw = 0x9000
+    if image.lifecycle is Lifecycle.TERMINATED:
+        sw = 0x6A81
+    elif command.p1 or command.p2:
+        sw = 0x6A86
+    elif not waiting:
+        sw = chip.behaviour.nothing_waiting
+    elif command.ne is None or command.data:
+        sw = 0x6700
+    elif command.ne > len(waiting) and command.ne != 256:
+        sw = 0x6C00 | len(waiting) & 0xFF
+    if sw != 0x9000 or command.ne is None:
+        return Outcome(b"", sw, session)
+    given, left = waiting[: command.ne], waiting[command.ne :]
+    return Outcome(given, 0x6100 | min(len(left), 0xFF) if left else 0x9000, session._replace(waiting=left))

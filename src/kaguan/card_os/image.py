@@ -1,0 +1,143 @@
+"""The whole non-volatile memory of a chip as one value.
+
+An address is bytes: the FIDs from the root to a file, two bytes each; for keys, PINs and purses the dedicated file's
+address and what names the object inside it. Nothing here has a setter: `card_os.writes` makes the next image, which
+shares all that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
+from kaguan.card_os.profile.model import FileKind, LogLayout
+from kaguan.card_os.profile.rules import AccessRule
+from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.vault import Usage
+
+Address = bytes
+ROOT: Address = b""
+MASTER_FILE: Address = b"\x3f\x00"
+
+ONE_BYTE = tuple(bytes((value,)) for value in range(256))
+
+
+class Lifecycle(IntEnum):
+    """Life cycle status bytes (ISO/IEC 7816-4, table 14)."""
+
+    CREATION = 0x01
+    ACTIVATED = 0x05
+    DEACTIVATED = 0x04  # blocked, can be unblocked
+    TERMINATED = 0x0C  # blocked for ever
+
+
+class Dedicated(NamedTuple):
+    """A dedicated file. `shown` is the content of A5 in its FCI; 0xFF as a key reference means there is none."""
+
+    name: bytes
+    shown: bytes
+    lock_key: int
+    messaging_key: int
+    lifecycle: Lifecycle
+
+
+class Elementary(NamedTuple):
+    """An elementary file: bytes when transparent, otherwise its records, a cyclic file's newest first."""
+
+    kind: FileKind
+    read: AccessRule
+    update: AccessRule
+    size: int
+    record_size: int
+    content: bytes
+    records: tuple[bytes, ...]
+
+
+class CardKey(NamedTuple):
+    """A key and the tries it has left."""
+
+    usage: Usage
+    reference: int
+    version: int
+    algorithm: Algorithm
+    value: bytes
+    tries_left: int
+    tries: int
+
+    def __repr__(self) -> str:
+        return f"<CardKey {self.usage} {self.reference:02X} version {self.version}>"
+
+
+class CardPin(NamedTuple):
+    """A PIN in BCD, empty while it is not set."""
+
+    reference: int
+    value: bytes
+    tries_left: int
+    tries: int
+    min_bytes: int
+    max_bytes: int
+    unblock_key: int
+    messaging_key: int
+
+    def __repr__(self) -> str:
+        return f"<CardPin {self.reference:02X}, {self.tries_left} of {self.tries} tries>"
+
+
+class Proof(NamedTuple):
+    """The last transaction's MAC and TAC, for GET TRANSACTION PROVE."""
+
+    transaction_type: int
+    sequence: int
+    mac: bytes
+    tac: bytes
+
+
+class PurseRules(NamedTuple):
+    """What of a purse never changes."""
+
+    log: Address
+    log_layout: LogLayout
+    load: AccessRule
+    purchase: AccessRule
+    balance: AccessRule
+    max_balance_fen: int
+
+
+class Purse(NamedTuple):
+    """Money and the two transaction counters."""
+
+    rules: PurseRules
+    balance_fen: int
+    online_sequence: int
+    offline_sequence: int
+    proof: Proof | None
+
+
+class CardImage(NamedTuple):
+    """Everything that survives without power."""
+
+    profile: str
+    atr: bytes
+    lifecycle: Lifecycle
+    dedicated: Mapping[Address, Dedicated]
+    files: Mapping[Address, Elementary]
+    keys: Mapping[Address, tuple[CardKey, ...]]
+    pins: Mapping[Address, CardPin]
+    purses: Mapping[Address, Purse]
+
+    def __repr__(self) -> str:
+        return f"<CardImage {self.profile} {self.atr.hex().upper()} {self.lifecycle.name}>"
+
+
+def key_address(dedicated: Address, usage: Usage, reference: int) -> Address:
+    """Where the versions of this key are kept."""
+    return dedicated + bytes((TYPE_OF_USAGE[usage], reference))
+
+
+def blank_image(profile: str, atr: bytes, transport: CardKey) -> CardImage:
+    """A chip as it leaves the factory: an operating system, a transport key, no files."""
+    keys = {key_address(ROOT, Usage.TRANSPORT, transport.reference): (transport,)}
+    return CardImage(profile, atr, Lifecycle.CREATION, {}, {}, keys, {}, {})

@@ -1,0 +1,110 @@
+"""Access rules: small expressions over the rights that a session holds.
+
+A rule is kept in one normal form, "any of these sets of rights", so that two rules that mean the same are equal and the
+chip decides with set inclusion alone. `free` is the set that holds the empty set; `never` is the empty set.
+
+A right is a number: 0x000-0x0FF an external authentication with that key reference, 0x100-0x1FF a PIN verified. Bit 8
+of a reference (0x80) makes it local to one dedicated file (ISO/IEC 7816-4, 9.2).
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from kaguan.apdu.errors import ProfileError
+
+PIN_RIGHT = 0x100
+LOCAL = 0x80
+
+
+def pin_right(reference: int) -> int:
+    """The right that VERIFY of this PIN gives."""
+    return PIN_RIGHT | reference
+
+
+class AccessRule(NamedTuple):
+    """Allowed when the session holds every right of at least one alternative."""
+
+    alternatives: frozenset[frozenset[int]]
+
+    def allows(self, rights: frozenset[int]) -> bool:
+        """True when these rights are enough."""
+        return any(alternative <= rights for alternative in self.alternatives)
+
+    @classmethod
+    def right(cls, right: int) -> AccessRule:
+        """Allowed with this one right."""
+        return cls(frozenset({frozenset({right})}))
+
+    def __or__(self, other: AccessRule) -> AccessRule:
+        return AccessRule(_least(self.alternatives | other.alternatives))
+
+    def __and__(self, other: AccessRule) -> AccessRule:
+        both = {mine | theirs for mine in self.alternatives for theirs in other.alternatives}
+        return AccessRule(_least(frozenset(both)))
+
+    def __str__(self) -> str:
+        if not self.alternatives:
+            return "never"
+        parts = sorted(_all_text(alternative) for alternative in self.alternatives)
+        return parts[0] if len(parts) == 1 else f"any({', '.join(parts)})"
+
+
+FREE = AccessRule(frozenset({frozenset()}))
+NEVER = AccessRule(frozenset())
+
+
+def _least(alternatives: frozenset[frozenset[int]]) -> frozenset[frozenset[int]]:
+    """Drop every alternative that asks for more than another one."""
+    return frozenset(one for one in alternatives if not any(other < one for other in alternatives))
+
+
+def _all_text(rights: frozenset[int]) -> str:
+    if not rights:
+        return "free"
+    texts = [_right_text(right) for right in sorted(rights, reverse=True)]
+    return texts[0] if len(texts) == 1 else f"all({', '.join(texts)})"
+
+
+def _right_text(right: int) -> str:
+    if right == PIN_RIGHT:
+        return "pin"
+    return f"pin(0x{right & 0xFF:02X})" if right & PIN_RIGHT else f"key(0x{right:02X})"
+
+
+def parse_rule(text: str) -> AccessRule:
+    """The rule that an expression such as `any(pin, all(key(0x84), pin(0x01)))` means.
+
+    Raises:
+        ProfileError: not such an expression.
+    """
+    try:
+        return _rule(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        raise ProfileError(f"'{text}' is no access rule: use free, never, pin, key(ID), any(...), all(...)") from None
+
+
+def _rule(node: ast.expr) -> AccessRule:
+    match node:
+        case ast.Name(id="free"):
+            return FREE
+        case ast.Name(id="never"):
+            return NEVER
+        case ast.Name(id="pin"):
+            return AccessRule.right(PIN_RIGHT)
+        case ast.Call(func=ast.Name(id="pin"), args=[ast.Constant(value=int(reference))]) if 0 <= reference <= 255:
+            return AccessRule.right(pin_right(reference))
+        case ast.Call(func=ast.Name(id="key"), args=[ast.Constant(value=int(reference))]) if 0 <= reference <= 255:
+            return AccessRule.right(reference)
+        case ast.Call(func=ast.Name(id="any"), args=[first, *rest]):
+            rule = _rule(first)
+            for part in rest:
+                rule |= _rule(part)
+            return rule
+        case ast.Call(func=ast.Name(id="all"), args=[first, *rest]):
+            rule = _rule(first)
+            for part in rest:
+                rule &= _rule(part)
+            return rule
+    raise ProfileError(f"'{ast.unparse(node)}' is no part of an access rule")

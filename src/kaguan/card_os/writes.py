@@ -1,0 +1,191 @@
+"""Absolute writes: each says what stands at an address afterwards, so doing one twice is doing it once.
+
+A handler plans groups of writes and never applies them. The emulator commits each group whole, through its journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from kaguan.card_os.image import (
+    Address,
+    CardImage,
+    CardKey,
+    CardPin,
+    Dedicated,
+    Elementary,
+    Lifecycle,
+    Purse,
+    key_address,
+)
+
+_Value = TypeVar("_Value")
+
+
+class PutDedicated(NamedTuple):
+    """A dedicated file stands at the address."""
+
+    address: Address
+    dedicated: Dedicated
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return image._replace(dedicated={**image.dedicated, self.address: self.dedicated})
+
+
+class PutElementary(NamedTuple):
+    """An elementary file with this content stands at the address."""
+
+    address: Address
+    elementary: Elementary
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return _with_file(image, self.address, self.elementary)
+
+
+class PutBytes(NamedTuple):
+    """The transparent file holds these bytes from the offset on."""
+
+    address: Address
+    offset: int
+    data: bytes
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        file = image.files[self.address]
+        end = self.offset + len(self.data)
+        content = file.content[: self.offset] + self.data + file.content[end:]
+        return _with_file(image, self.address, file._replace(content=content))
+
+
+class PutRecord(NamedTuple):
+    """The record at this position (from 0) holds these bytes; the position after the last makes a new record."""
+
+    address: Address
+    position: int
+    record: bytes
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        file = image.files[self.address]
+        records = (*file.records[: self.position], self.record, *file.records[self.position + 1 :])
+        return _with_file(image, self.address, file._replace(records=records))
+
+
+class PutRecords(NamedTuple):
+    """The file holds exactly these records: how a cyclic file turns."""
+
+    address: Address
+    records: tuple[bytes, ...]
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        file = image.files[self.address]
+        return _with_file(image, self.address, file._replace(records=self.records))
+
+
+class PutKey(NamedTuple):
+    """The dedicated file has this key, in place of the one of its version."""
+
+    dedicated: Address
+    key: CardKey
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        address = key_address(self.dedicated, self.key.usage, self.key.reference)
+        others = (key for key in image.keys.get(address, ()) if key.version != self.key.version)
+        versions = tuple(sorted((*others, self.key), key=lambda key: key.version))
+        return image._replace(keys={**image.keys, address: versions})
+
+
+class PutPin(NamedTuple):
+    """The PIN stands at the address, tries and all."""
+
+    address: Address
+    pin: CardPin
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+        pins = {**pins, self.address: self.pin}
+        return CardImage(profile, atr, lifecycle, dedicated, files, keys, pins, purses)
+
+
+class PutPurse(NamedTuple):
+    """The purse stands at the address: balance, counters and the last proof."""
+
+    address: Address
+    purse: Purse
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return image._replace(purses={**image.purses, self.address: self.purse})
+
+
+class PutLifecycle(NamedTuple):
+    """The card as a whole has this life cycle."""
+
+    lifecycle: Lifecycle
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return image._replace(lifecycle=self.lifecycle)
+
+
+class DropKey(NamedTuple):
+    """No version of the key is left at the address."""
+
+    address: Address
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return image._replace(keys=_without(image.keys, self.address))
+
+
+class DropTree(NamedTuple):
+    """Nothing is left of the file at the address, nor of anything in it."""
+
+    address: Address
+
+    def put(self, image: CardImage) -> CardImage:
+        """The image with this written."""
+        return image._replace(
+            dedicated=_without(image.dedicated, self.address),
+            files=_without(image.files, self.address),
+            keys=_without(image.keys, self.address),
+            pins=_without(image.pins, self.address),
+            purses=_without(image.purses, self.address),
+        )
+
+
+Write = (
+    PutDedicated
+    | PutElementary
+    | PutBytes
+    | PutRecord
+    | PutRecords
+    | PutKey
+    | PutPin
+    | PutPurse
+    | PutLifecycle
+    | DropKey
+    | DropTree
+)
+Group = tuple[Write, ...]
+
+
+def apply(image: CardImage, group: Group) -> CardImage:
+    """The image after every write of the group."""
+    for write in group:
+        image = write.put(image)
+    return image
+
+
+def _with_file(image: CardImage, address: Address, file: Elementary) -> CardImage:
+    return image._replace(files={**image.files, address: file})
+
+
+def _without(table: Mapping[Address, _Value], address: Address) -> dict[Address, _Value]:
+    return {key: value for key, value in table.items() if not key.startswith(address)}

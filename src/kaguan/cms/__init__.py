@@ -1,0 +1,1 @@
+"""Card management (卡管): who owns which card, in what state, and why."""

@@ -1,0 +1,40 @@
+"""Holders of cards and operators of the system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from kaguan.cms.models.places import Institution, Region
+
+if TYPE_CHECKING:
+    from kaguan.cms.models.columns import Flag, Json, Text
+
+
+class Holder(models.Model):
+    """A person who has, had or will have a card."""
+
+    cert_type: Text = models.CharField(max_length=2)
+    cert_no: Text = models.CharField(max_length=30)
+    name: Text = models.CharField(max_length=100)
+    region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["cert_type", "cert_no"], name="one_holder_a_document"),)
+
+    def __str__(self) -> str:
+        """Name the holder by number, so that no log shows who it is."""
+        return f"holder {self.pk}"
+
+
+class Operator(models.Model):
+    """A person who works with the system; `holder` is the same person as a card holder, if any."""
+
+    code: Text = models.CharField(max_length=20, primary_key=True)
+    name: Text = models.CharField(max_length=100)
+    institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
+    roles: Json = models.JSONField(default=list)
+    active: Flag = models.BooleanField(default=True)
+    holder: models.ForeignKey[Holder | None, Holder | None] = models.ForeignKey(Holder, models.PROTECT, null=True)
+    holder_id: int | None

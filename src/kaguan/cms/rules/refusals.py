@@ -1,0 +1,64 @@
+"""Every way in which card management says no.
+
+Law. A refusal changes nothing but the audit log, which notes that it was asked and why not.
+"""
+
+from __future__ import annotations
+
+from kaguan.apdu.errors import InputError, RuleBroken
+
+
+class RuleTableError(InputError):
+    """A table of rules contradicts itself or names something unknown; the program does not start with it."""
+
+
+class NotFound(RuleBroken):
+    """No card, person, institution or request of that name is on the books."""
+
+
+class IllegalTransition(RuleBroken):
+    """The event is not allowed in the state that the card is in."""
+
+
+class NotEligible(RuleBroken):
+    """This card, person or institution may not have it."""
+
+
+class NotAllowed(RuleBroken):
+    """The operator's roles do not give the right, or the operator may not sign in."""
+
+
+class NeedsSecondPerson(RuleBroken):
+    """Another operator has to do it: nobody acts on a card of their own."""
+
+
+class LimitExceeded(RuleBroken):
+    """The amount is over the limit, or is no amount."""
+
+
+class InsufficientFunds(RuleBroken):
+    """The account holds less than has to leave it."""
+
+
+class NotMedical(NotEligible):
+    """The medical wallet pays for medical goods and services, and for nothing else."""
+
+
+class ForbiddenSource(NotEligible):
+    """Money may not reach the medical card from there."""
+
+
+class DuplicateRequest(RuleBroken):
+    """The same thing was already done under another request."""
+
+
+class IdempotencyConflict(DuplicateRequest):
+    """The request id was used before, for something else."""
+
+
+class AlreadyResolved(RuleBroken):
+    """The pending transfer was confirmed or cancelled before; the first answer stands."""
+
+
+class ProofFailed(RuleBroken):
+    """The books or the audit log are not what was written; the text names the first bad row."""

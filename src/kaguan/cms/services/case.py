@@ -1,0 +1,256 @@
+"""One request on its way through a use case: who asks, whether they may, and what is written down about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from kaguan.apdu.errors import RuleBroken
+from kaguan.cms import audit
+from kaguan.cms.canonical import fingerprint
+from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator, Receipt
+from kaguan.cms.rules.axis import Axis
+from kaguan.cms.rules.documents import Document, mask_number
+from kaguan.cms.rules.guards import Circumstances, Verdict
+from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PIN, PRODUCTION, Application, Production
+from kaguan.cms.rules.refusals import (
+    IdempotencyConflict,
+    IllegalTransition,
+    NeedsSecondPerson,
+    NotAllowed,
+    NotFound,
+)
+from kaguan.cms.rules.rights import Right, rights_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COLUMN_OF: Final = {
+    PRODUCTION.name: "production",
+    APPLICATION.name: "application",
+    BANK_FUNCTION.name: "bank_function",
+    PIN.name: "pin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and from where: the codes of an operator and of the institution that employs them."""
+
+    operator: str
+    institution: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardState:
+    """Where a card stands on its four axes, as codes of `rules.lifecycle`."""
+
+    card_no: str
+    production: str
+    application: str
+    bank_function: str
+    pin: str
+
+
+@dataclass(slots=True)
+class Case:
+    """What a use case works with; it lives as long as the request's transaction."""
+
+    operator: Operator
+    institution: Institution
+    request_id: UUID
+    at: datetime
+    notes: dict[str, object]
+
+    @property
+    def today(self) -> date:
+        """The calendar day of the request where the system stands."""
+        return timezone.localtime(self.at).date()
+
+    def note(self, **notes: object) -> None:
+        """Leave the notes in the audit line of this request."""
+        self.notes.update(notes)
+
+    def card(self, card_no: str) -> Card:
+        """Return the card, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        card = Card.objects.select_for_update().filter(pk=card_no).first()
+        if card is None:
+            raise NotFound(f"no card {card_no} is on the books")
+        self.note(card_no=card_no)
+        if self.operator.holder_id is not None and self.operator.holder_id == card.holder_id:
+            raise NeedsSecondPerson(f"operator {self.operator.code} cannot act on a card of their own")
+        return card
+
+    def circumstances(
+        self, card: Card, *, document: Document | None = None, verdict: Verdict = Verdict.ANOTHER_PERSON
+    ) -> Circumstances:
+        """Return what the guards of the card's transitions look at."""
+        holder = card.holder
+        return Circumstances(
+            region=card.region.rules(),
+            card_bank_code=card.bank_code,
+            outlet_bank_code=self.institution.bank_code,
+            document_is_original=document is not None and document.original,
+            document_is_holders=document is not None and document.belongs_to(holder.cert_type, holder.cert_no),
+            verdict=verdict,
+            delivered=card.production == Production.HANDED_OVER,
+            predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
+            expired=card.valid_until < self.today,
+            pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
+        )
+
+    def step(self, card: Card, axis: Axis, event: str, circumstances: Circumstances, *, reason: str = "") -> None:
+        """Leave the card one step further on the axis, with an event that tells of it.
+
+        Refuses as `Axis.step` does, and with NotAllowed when the operator lacks the right of that very step.
+        """
+        column = COLUMN_OF[axis.name]
+        before = getattr(card, column)
+        row = axis.step(before, event, circumstances, reason=reason)
+        self.require(row.right)
+        after = row.target.value
+        if not Card.objects.filter(pk=card.pk, **{column: before}).update(**{column: after}):
+            raise IllegalTransition(f"{event} refused: card {card.card_no} was changed meanwhile, ask again")
+        setattr(card, column, after)
+        self.tell(card, axis.name, event, before, after, reason=reason)
+
+    def tell(
+        self, card: Card, axis: str, event: str, before: str, after: str, *, reason: str = "", **detail: object
+    ) -> None:
+        """Leave an event in the life of the card."""
+        CardEvent.objects.create(
+            card=card,
+            at=self.at,
+            axis=axis,
+            event=event,
+            from_state=before,
+            to_state=after,
+            reason=reason,
+            detail=detail,
+            operator=self.operator.code,
+            institution=self.institution.code,
+            request_id=self.request_id,
+        )
+
+    def require(self, right: Right) -> None:
+        """Return when the operator has the right; refuse with NotAllowed otherwise."""
+        if right not in rights_of(self.operator.roles):
+            raise NotAllowed(f"operator {self.operator.code} has no right to {right.value}")
+
+
+def state_of(card: Card) -> CardState:
+    """Return where the card stands."""
+    return CardState(card.card_no, card.production, card.application, card.bank_function, card.pin)
+
+
+def find_holder(cert_type: str, cert_no: str) -> Holder:
+    """Return the person with that document; refuse with NotFound."""
+    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).first()
+    if holder is None:
+        raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
+    return holder
+
+
+def find_institution(code: str) -> Institution:
+    """Return the institution with that code; refuse with NotFound."""
+    institution = Institution.objects.filter(pk=code).first()
+    if institution is None:
+        raise NotFound(f"no institution {code!r} is on the books")
+    return institution
+
+
+def use_case(
+    action: str, right: Right, result: type[R]
+) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
+    """Make a function over a Case a use case, asked for by an actor under a request id that the client made.
+
+    `result` is a flat dataclass of plain values, so that a receipt can give it back.
+    Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
+    """
+
+    def make(work: Callable[Concatenate[Case, P], R]) -> Callable[Concatenate[Actor, UUID, P], R]:
+        @wraps(work)
+        def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{work.__name__} takes keyword arguments only")
+            request = _Request(actor, request_id, action, right, fingerprint([actor, kwargs]))
+            notes: dict[str, object] = {}
+            try:
+                with transaction.atomic(durable=True):
+                    case = request.admit(notes)
+                    first = request.first_result()
+                    if first is not None:
+                        return result(**first)
+                    answer = work(case, *args, **kwargs)
+                    request.keep(case, asdict(answer))  # type: ignore[call-overload]
+                    return answer
+            except RuleBroken as refusal:
+                request.note_refusal(refusal, notes)
+                raise
+
+        return ask
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request before and after its work: admitted, looked up, kept, or refused."""
+
+    actor: Actor
+    request_id: UUID
+    action: str
+    right: Right
+    fingerprint: str
+
+    def admit(self, notes: dict[str, object]) -> Case:
+        """Return a case for the request when its actor may ask for it."""
+        operator = Operator.objects.select_related("institution").filter(pk=self.actor.operator, active=True).first()
+        if operator is None or operator.institution.code != self.actor.institution:
+            raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
+        case = Case(operator, operator.institution, self.request_id, timezone.now(), notes)
+        case.require(self.right)
+        return case
+
+    def first_result(self) -> dict[str, Any] | None:
+        """Return what the same request got the first time, if it was made before."""
+        receipt = Receipt.objects.filter(request_id=self.request_id, action=self.action).first()
+        if receipt is None:
+            return None
+        if receipt.fingerprint != self.fingerprint:
+            raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
+        return dict(receipt.result)
+
+    def keep(self, case: Case, result: dict[str, Any]) -> None:
+        """Leave the result under the request's id, and a line in the audit log."""
+        Receipt.objects.create(
+            request_id=self.request_id,
+            action=self.action,
+            fingerprint=self.fingerprint,
+            result=result,
+            at=case.at,
+        )
+        audit.append(self._line("done", case.notes))
+
+    def note_refusal(self, refusal: RuleBroken, notes: dict[str, object]) -> None:
+        """Leave a line in the audit log that says why not."""
+        with transaction.atomic(durable=True):
+            audit.append(self._line(type(refusal).__name__, {**notes, "why": str(refusal)}))
+
+    def _line(self, outcome: str, detail: dict[str, object]) -> audit.AuditLine:
+        return audit.AuditLine(
+            at=timezone.now(),
+            operator=self.actor.operator,
+            institution=self.actor.institution,
+            action=self.action,
+            request_id=self.request_id,
+            outcome=outcome,
+            detail=detail,
+        )

@@ -1,0 +1,82 @@
+"""Loss of a card: reported for the time being, reported formally, released, lapsed, and its chip made harmless."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kaguan.cms.models import Card, CardEvent
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
+from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.case import CardState, Case, state_of, use_case
+
+
+@use_case("report temporary loss", Right.LOSS, CardState)
+def report_temporary_loss(case: Case, /, *, card_no: str) -> CardState:
+    """Leave the card unusable for the days that its region allows; a call from the holder is enough."""
+    card = case.card(card_no)
+    case.step(card, APPLICATION, "report_temporary_loss", case.circumstances(card))
+    return state_of(card)
+
+
+@use_case("report formal loss", Right.LOSS, CardState)
+def report_formal_loss(case: Case, /, *, card_no: str, document: Document) -> CardState:
+    """Leave the card lost in writing; at an outlet of its bank the bank function is reported lost with it.
+
+    Refuses, in this order: no such card, own card, state, document.
+    """
+    card = case.card(card_no)
+    circumstances = case.circumstances(card, document=document)
+    case.step(card, APPLICATION, "report_formal_loss", circumstances)
+    if card.bank_function == BankFunction.ACTIVE and case.institution.bank_code == card.bank_code:
+        case.step(card, BANK_FUNCTION, "report_loss", circumstances)
+    return state_of(card)
+
+
+@use_case("release loss", Right.LOSS, CardState)
+def release_loss(case: Case, /, *, card_no: str, document: Document | None = None) -> CardState:
+    """Leave the found card in normal use again; a formal loss only where the region allows it, with a document.
+
+    Refuses, in this order: no such card, own card, state, chip blocked meanwhile, region, document, expired.
+    """
+    card = case.card(card_no)
+    row = APPLICATION.find(card.application, "release_loss")
+    if card.chip_blocked_at is not None:
+        raise NotEligible(f"{row.event} refused: the chip was blocked meanwhile, order a replacement")
+    circumstances = case.circumstances(card, document=document)
+    case.step(card, APPLICATION, "release_loss", circumstances)
+    if card.bank_function == BankFunction.LOST and case.institution.bank_code == card.bank_code:
+        case.step(card, BANK_FUNCTION, "release_loss", circumstances)
+    return state_of(card)
+
+
+@use_case("lapse loss", Right.LOSS, CardState)
+def lapse_loss(case: Case, /, *, card_no: str) -> CardState:
+    """Leave the card in normal use again because its temporary loss is older than the region's days.
+
+    Refuses, in this order: no such card, own card, state, too early.
+    """
+    card = case.card(card_no)
+    APPLICATION.find(card.application, "lapse")
+    reported = CardEvent.objects.filter(card=card, event="report_temporary_loss").latest("id")
+    days = card.region.rules().temporary_loss_days
+    if case.at < reported.at + timedelta(days=days):
+        raise NotEligible(f"lapse refused: a temporary loss stands for {days} days")
+    case.step(card, APPLICATION, "lapse", case.circumstances(card))
+    return state_of(card)
+
+
+@use_case("confirm blocked", Right.LOSS, CardState)
+def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
+    """Leave on record that the lost chip is harmless: blocked in a reader, or on the terminals' blacklist (`how`).
+
+    Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
+    """
+    card = case.card(card_no)
+    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
+        raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
+    Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
+    case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
+    case.note(how=how)
+    return state_of(card)

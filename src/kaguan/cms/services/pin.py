@@ -1,0 +1,36 @@
+"""Book what happened to a card's PIN; the digits never come here."""
+
+from __future__ import annotations
+
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import PIN, Use, check_use
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.case import CardState, Case, state_of, use_case
+
+
+@use_case("change PIN", Right.PIN, CardState)
+def record_pin_change(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the holder chose a new PIN, at an outlet or at the terminal of a designated site."""
+    return _record(case, card_no, "change")
+
+
+@use_case("block PIN", Right.PIN, CardState)
+def record_pin_blocked(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the chip takes no PIN any more, after too many wrong ones."""
+    return _record(case, card_no, "block")
+
+
+@use_case("reset PIN", Right.PIN, CardState)
+def reset_pin(case: Case, /, *, card_no: str, document: Document) -> CardState:
+    """Leave on record that the holder, known by an original document, typed a new PIN into the chip.
+
+    Refuses, in this order: no such card, own card, card state, PIN void, document, too many resets.
+    """
+    return _record(case, card_no, "reset", document)
+
+
+def _record(case: Case, card_no: str, event: str, document: Document | None = None) -> CardState:
+    card = case.card(card_no)
+    check_use(card.application, Use.CARE_FOR_PIN)
+    case.step(card, PIN, event, case.circumstances(card, document=document))
+    return state_of(card)

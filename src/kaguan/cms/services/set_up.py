@@ -1,0 +1,157 @@
+"""Set the system up: its first authority and administrator, then institutions, operators and holders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from kaguan.cms import audit
+from kaguan.cms.models import Holder, Institution, Operator, Region
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
+from kaguan.cms.rules.regions import InstitutionKind, RegionRules
+from kaguan.cms.rules.rights import Right, Role
+from kaguan.cms.services.case import Actor, Case, find_holder, find_institution, use_case
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionRef:
+    """An institution by its code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRef:
+    """An operator by their code, with the institution that employs them."""
+
+    code: str
+    institution: str
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRef:
+    """A holder by the number that stands for them in the books."""
+
+    holder_id: int
+
+
+def found(request_id: UUID, *, region_code: str, region: RegionRules, authority: str, administrator: str) -> Actor:
+    """Leave a region, its authority and a first administrator, and return that administrator as an actor.
+
+    Refuses with DuplicateRequest when the system has operators already: from then on an administrator sets it up.
+    """
+    with transaction.atomic(durable=True):
+        if Operator.objects.exists():
+            raise DuplicateRequest("the system is founded already: ask one of its administrators")
+        place = Region.objects.create(code=region_code, settings=region.settings())
+        institution = Institution.objects.create(
+            code=authority, name=authority, kind=InstitutionKind.AUTHORITY, region=place
+        )
+        Operator.objects.create(
+            code=administrator, name=administrator, institution=institution, roles=[Role.ADMINISTRATOR.value]
+        )
+        audit.append(
+            audit.AuditLine(
+                timezone.now(), administrator, authority, "found", request_id, "done", {"region": region_code}
+            )
+        )
+        return Actor(administrator, authority)
+
+
+@use_case("register institution", Right.SET_UP, InstitutionRef)
+def register_institution(
+    case: Case,
+    /,
+    *,
+    code: str,
+    name: str,
+    kind: InstitutionKind,
+    parent: str = "",
+    bank_code: str = "",
+    designated: bool = False,
+) -> InstitutionRef:
+    """Leave the institution on the books, in the region of the actor's institution.
+
+    Refuses with DuplicateRequest, NotFound (parent), NotEligible (a bank or outlet without a bank of the region).
+    """
+    case.note(institution=code, kind=kind.value)
+    if Institution.objects.filter(pk=code).exists():
+        raise DuplicateRequest(f"institution {code} is on the books already")
+    region = case.institution.region
+    banks = region.rules().banks
+    if kind in {InstitutionKind.BANK, InstitutionKind.OUTLET} and (not bank_code or (banks and bank_code not in banks)):
+        raise NotEligible(f"{bank_code or 'no bank'} is none of the banks of region {region.code}: {', '.join(banks)}")
+    Institution.objects.create(
+        code=code,
+        name=name,
+        kind=kind,
+        region=region,
+        parent=find_institution(parent) if parent else None,
+        bank_code=bank_code,
+        designated=designated,
+    )
+    return InstitutionRef(code)
+
+
+@use_case("register operator", Right.SET_UP, OperatorRef)
+def register_operator(
+    case: Case,
+    /,
+    *,
+    code: str,
+    name: str,
+    institution: str,
+    roles: Sequence[Role],
+    own_document: tuple[str, str] | None = None,
+) -> OperatorRef:
+    """Leave the operator able to ask; `own_document` (type, number) tells which holder the operator is, if any.
+
+    Refuses with DuplicateRequest, NotFound, in this order.
+    """
+    case.note(operator=code, institution=institution, roles=[role.value for role in roles])
+    if Operator.objects.filter(pk=code).exists():
+        raise DuplicateRequest(f"operator {code} is on the books already")
+    Operator.objects.create(
+        code=code,
+        name=name,
+        institution=find_institution(institution),
+        roles=[role.value for role in roles],
+        holder=find_holder(*own_document) if own_document else None,
+    )
+    return OperatorRef(code, institution)
+
+
+@use_case("register holder", Right.ORDER, HolderRef)
+def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -> HolderRef:
+    """Leave the person on the books of the actor's region; refuse with DuplicateRequest when they are already."""
+    case.note(cert_no=cert_no, name=name)
+    holder, created = Holder.objects.get_or_create(
+        cert_type=cert_type, cert_no=cert_no, defaults={"name": name, "region": case.institution.region}
+    )
+    if not created:
+        raise DuplicateRequest("a person with this document is on the books already")
+    return HolderRef(holder.pk)
+
+
+@use_case("blacklist institution", Right.SET_UP, InstitutionRef)
+def blacklist_institution(case: Case, /, *, code: str, breach: str) -> InstitutionRef:
+    """Leave the institution without new purchases from personal accounts; refuse with NotFound."""
+    case.note(institution=code, breach=breach)
+    if not Institution.objects.filter(pk=code).update(blacklisted=True):
+        raise NotFound(f"no institution {code!r} is on the books")
+    return InstitutionRef(code)
+
+
+@use_case("set region", Right.SET_UP, InstitutionRef)
+def set_region(case: Case, /, *, settings: Mapping[str, object]) -> InstitutionRef:
+    """Leave the actor's region with other settings; refuse with RuleTableError when they make no sense."""
+    region = case.institution.region
+    region.settings = {**region.settings, **settings}
+    region.rules()
+    case.note(region=region.code, settings=sorted(settings))
+    region.save(update_fields=["settings"])
+    return InstitutionRef(case.institution.code)

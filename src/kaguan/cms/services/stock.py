@@ -1,0 +1,63 @@
+"""Take finished cards into stock from the bureau's return file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kaguan.cms.models import Card, StockItem
+from kaguan.cms.rules.lifecycle import PRODUCTION
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.case import Case, find_institution, use_case
+from kaguan.personalization.returnfile import ReturnRow
+
+
+@dataclass(frozen=True, slots=True)
+class StockReceipt:
+    """How many cards an institution took into stock."""
+
+    institution: str
+    card_count: int
+
+
+@use_case("receive stock", Right.RECEIVE, StockReceipt)
+def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "") -> StockReceipt:
+    """Leave every card of the file in the custody of `outlet` (the actor's own institution if not given).
+
+    Refuses the whole file at its first bad row, in this order: card not ordered, card of another person or bank
+    card, identification code used, card not awaited any more.
+    """
+    keeper = find_institution(outlet) if outlet else case.institution
+    if not rows:
+        raise NotEligible("the return file has no rows")
+    for number, row in enumerate(rows, start=1):
+        card = _awaited(row, number)
+        case.step(card, PRODUCTION, "receive", case.circumstances(card))
+        Card.objects.filter(pk=card.pk).update(
+            card_ident_code=row.card_ident_code, atr=row.atr, bank_card_no=row.bank_card_no or card.bank_card_no
+        )
+        StockItem.objects.create(
+            card=card,
+            institution=keeper,
+            task_id=row.task_id,
+            data_seq=row.data_seq,
+            barcode=row.barcode,
+            bank_voucher_no=row.bank_voucher_no,
+            received_at=case.at,
+        )
+    case.note(institution=keeper.code, card_count=len(rows))
+    return StockReceipt(keeper.code, len(rows))
+
+
+def _awaited(row: ReturnRow, number: int) -> Card:
+    card = Card.objects.select_for_update().filter(pk=row.card_no).first()
+    if card is None:
+        raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
+    if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):
+        raise NotEligible(f"row {number}: card {row.card_no} was ordered for another person")
+    if card.bank_card_no and row.bank_card_no and card.bank_card_no != row.bank_card_no:
+        raise NotEligible(f"row {number}: card {row.card_no} was ordered for another bank card")
+    if Card.objects.filter(card_ident_code=row.card_ident_code).exclude(pk=card.pk).exists():
+        raise DuplicateRequest(f"row {number}: identification code {row.card_ident_code} belongs to another card")
+    return card

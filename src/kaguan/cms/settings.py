@@ -1,0 +1,42 @@
+"""Django settings of card management, embedded: one SQLite file, no web server.
+
+`KAGUAN_DB` names the database file. `KAGUAN_SECRET_KEY` fixes the secret key; without it every process draws
+its own, which is enough as long as nothing signed outlives the process.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any, Final
+
+from kaguan.apdu.errors import InputError
+
+DATABASE_VARIABLE: Final = "KAGUAN_DB"
+DEFAULT_DATABASE: Final = "kaguan.sqlite"
+
+
+def database_settings(database: str) -> dict[str, Any]:
+    """Return Django's settings for the database: a path of an SQLite file.
+
+    Every transaction takes the write lock at once and every commit reaches the disk before it is answered.
+    """
+    if "://" in database:
+        raise InputError(f"cannot use a {database.partition('://')[0]} database yet: give the path of an SQLite file")
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": database,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        },
+    }
+
+
+SECRET_KEY = os.environ.get("KAGUAN_SECRET_KEY") or secrets.token_hex(32)
+DATABASES = {"default": database_settings(os.environ.get(DATABASE_VARIABLE) or DEFAULT_DATABASE)}
+INSTALLED_APPS = ["kaguan.cms"]
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+LANGUAGE_CODE = "en"

@@ -1,0 +1,1 @@
+"""A body for the chip: memory that survives, power that can fail, readers that hold it."""

@@ -1,0 +1,99 @@
+"""An emulated card: the chip's pure functions, given memory, power and luck, behind a `Link`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.errors import ApduSyntaxError, CardLost
+from kaguan.apdu.instruction import instruction_of
+from kaguan.card_os.dispatch import execute
+from kaguan.card_os.image import CardImage
+from kaguan.card_os.outcome import Chip
+from kaguan.card_os.profile import load_profile
+from kaguan.card_os.session import Session
+from kaguan.card_os.writes import Group
+from kaguan.emulator.nvm import Nvm, Power, PowerLost, Storage
+
+WRONG_LENGTH = b"\x67\x00"
+
+
+class EmulatedCard:
+    """A card with power on it. `transceive` takes what a terminal sends and gives what the contacts carry back."""
+
+    def __init__(
+        self,
+        image: CardImage,
+        *,
+        storage: Storage | None = None,
+        power: Power | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.nvm = Nvm(image, power=power, storage=storage)
+        self._chip = Chip(random, load_profile(image.profile).behaviour)
+        self._session = Session()
+        self._powered = True
+
+    @property
+    def image(self) -> CardImage:
+        """The memory as it is."""
+        return self.nvm.image
+
+    @property
+    def power(self) -> Power:
+        """The supply, for cutting."""
+        return self.nvm.power
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self.nvm.image.atr
+
+    def transceive(self, command: bytes) -> bytes:
+        """The response to one command, its writes committed before it is given.
+
+        Raises:
+            CardLost: the power failed, or there was none; `reset` brings the card back.
+        """
+        if not self._powered:
+            raise CardLost("a command to a card without power")
+        try:
+            parsed = CommandApdu.parse(command)
+        except ApduSyntaxError:
+            return WRONG_LENGTH
+        outcome = execute(self.nvm.image, self._session, parsed, self._chip)
+        if outcome.groups:
+            self._commit(outcome.groups, parsed)
+        self._session = outcome.session
+        sw = outcome.sw
+        return outcome.data + bytes((sw >> 8, sw & 0xFF))
+
+    def reset(self) -> bytes:
+        """The card has power, a whole memory and no session; its ATR.
+
+        Raises:
+            CardLost: the power failed again during recovery.
+        """
+        self._session = Session()
+        try:
+            self.nvm.recover()
+        except PowerLost:
+            self._powered = False
+            raise CardLost("recovery at power-up") from None
+        self._powered = True
+        return self.atr
+
+    def close(self) -> None:
+        """The power is off; the session is forgotten."""
+        self._powered = False
+        self._session = Session()
+
+    def _commit(self, groups: tuple[Group, ...], command: CommandApdu) -> None:
+        try:
+            for group in groups:
+                self.nvm.commit(group)
+        except PowerLost:
+            self.close()
+            row = instruction_of(command.cla, command.ins, command.p1)
+            raise CardLost(row.name if row else "a command") from None

@@ -1,0 +1,122 @@
+"""Card images and writes as JSON values, and back: named tuples become lists, bytes hex, enumerations their values.
+
+Not pickle: an image file comes from anywhere, and reading it must not run it.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from kaguan.apdu.errors import InputError
+from kaguan.card_os import writes
+from kaguan.card_os.image import CardImage
+from kaguan.card_os.profile.rules import AccessRule, parse_rule
+from kaguan.card_os.writes import Group
+
+Encoder = Callable[[Any], Any]
+Decoder = Callable[[Any], Any]
+
+_BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in typing.get_args(writes.Write)}
+
+
+def encode_image(image: CardImage) -> Any:
+    """The image as a JSON value."""
+    return _codec(CardImage)[0](image)
+
+
+def decode_image(value: Any) -> CardImage:
+    """The image that this JSON value is.
+
+    Raises:
+        InputError: it is none.
+    """
+    return _decoded(CardImage, value)  # type: ignore[no-any-return]
+
+
+def encode_group(group: Group) -> Any:
+    """The writes as a JSON value."""
+    return [[type(write).__name__, _codec(_BY_NAME[type(write).__name__])[0](write)] for write in group]
+
+
+def decode_group(value: Any) -> Group:
+    """The writes that this JSON value is.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return tuple(_decoded(_BY_NAME[name], fields) for name, fields in value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"no group of writes: {error}") from None
+
+
+def _decoded(kind: type, value: Any) -> Any:
+    try:
+        return _codec(kind)[1](value)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"no {kind.__name__}: {error}") from None
+
+
+@cache
+def _codec(kind: Any) -> tuple[Encoder, Decoder]:
+    """How values of this type are written and read."""
+    origin = typing.get_origin(kind)
+    if kind is bytes:
+        return bytes.hex, bytes.fromhex
+    if kind in (int, str):
+        return _same, _typed(kind)
+    if kind is AccessRule:
+        return str, parse_rule
+    if origin is tuple:
+        write, read = _codec(typing.get_args(kind)[0])
+        return lambda values: [write(value) for value in values], lambda values: tuple(read(value) for value in values)
+    if origin in (Mapping, dict):
+        write, read = _codec(typing.get_args(kind)[1])
+        return (
+            lambda table: {key.hex(): write(value) for key, value in table.items()},
+            lambda table: {bytes.fromhex(key): read(value) for key, value in table.items()},
+        )
+    if origin in (typing.Union, types.UnionType):
+        write, read = _codec(next(part for part in typing.get_args(kind) if part is not type(None)))
+        return (
+            lambda value: None if value is None else write(value),
+            lambda value: None if value is None else read(value),
+        )
+    if issubclass(kind, enum.Enum):
+        return lambda value: value.value, kind
+    return _named_tuple_codec(kind)
+
+
+def _named_tuple_codec(kind: Any) -> tuple[Encoder, Decoder]:
+    hints = typing.get_type_hints(kind)
+    codecs = [_codec(hints[name]) for name in kind._fields]
+    encoders = [codec[0] for codec in codecs]
+    decoders = [codec[1] for codec in codecs]
+
+    def write(value: Any) -> Any:
+        return [encoder(field) for encoder, field in zip(encoders, value, strict=True)]
+
+    def read(value: Any) -> Any:
+        return kind(*(decoder(field) for decoder, field in zip(decoders, value, strict=True)))
+
+    return write, read
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _typed(kind: type) -> Decoder:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"{kind.__name__} expected, not {type(value).__name__}")
+        return value
+
+    return read

@@ -1,0 +1,191 @@
+"""Card images as files: a snapshot, then every committed group as one more line.
+
+Each line is a checksum, a space and JSON. A line without its end, or with a wrong checksum, at the very end of the file
+is a write that a crash cut short, and never happened; anywhere else the file is damaged and is refused.
+
+The file holds the keys and the PIN of the emulated chip, as a chip's memory does. It is made readable for its owner
+alone; chips for real people are real chips.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kaguan.apdu.errors import InputError, NoCard, PlacedInputError
+from kaguan.card_os.image import CardImage
+from kaguan.card_os.writes import Group, apply
+from kaguan.durable import lock, write_whole
+from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.imagecodec import decode_group, decode_image, encode_group, encode_image
+
+FORMAT = "kaguan-card-1"
+_OWNER_ONLY = 0o600
+
+
+def save_image(path: Path, image: CardImage) -> None:
+    """The file holds this image as one snapshot.
+
+    Raises:
+        OSError: no room or no right; the file is then what it was before.
+    """
+    write_whole(path, _line({"format": FORMAT, "image": encode_image(image)}), mode=_OWNER_ONLY)
+
+
+def load_image(path: Path) -> CardImage:
+    """The image in the file, every committed group included; the file is not changed.
+
+    Raises:
+        NoCard: there is no such file.
+        PlacedInputError: it is no card image, or it is damaged; with the line.
+    """
+    return _read(path)[0]
+
+
+class CardFile:
+    """A card image file open for writing, held by this process alone."""
+
+    def __init__(self, path: Path, *, sync: bool = True) -> None:
+        """Open the file; `sync` makes every commit wait for the disk.
+
+        Raises:
+            NoCard, PlacedInputError: as `load_image`.
+            InUse: another process holds the card.
+        """
+        self._path = path
+        self._sync = sync
+        self._descriptor = self._locked()
+        self.image, whole = _read(path)
+        os.ftruncate(self._descriptor, whole)
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        self._end = whole
+
+    def append(self, group: Group) -> None:
+        """The group is in the file.
+
+        Raises:
+            OSError: no room; the file is then what it was before.
+        """
+        line = _line(encode_group(group))
+        try:
+            done = os.write(self._descriptor, line)
+            if done < len(line):
+                raise OSError("the disk is full")
+            if self._sync:
+                os.fdatasync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self._end)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+            raise
+        self._end += len(line)
+
+    def close(self) -> None:
+        """The card is free for other processes. Closing twice is harmless."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def compact(self, image: CardImage) -> None:
+        """The file is one snapshot again, and still held."""
+        save_image(self._path, image)
+        os.close(self._descriptor)
+        self._descriptor = self._locked()
+        self._end = os.lseek(self._descriptor, 0, os.SEEK_END)
+
+    def _locked(self) -> int:
+        """The open file, locked, and still the one that the name means (a compaction may have replaced it)."""
+        while True:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR)
+            except FileNotFoundError:
+                raise NoCard(f"{self._path}: there is no such card image; make one with 'kaguan card new'") from None
+            try:
+                lock(descriptor, f"card {self._path}")
+                if os.fstat(descriptor).st_ino == self._path.stat().st_ino:
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
+class FileCard(EmulatedCard):
+    """An emulated card whose memory is a file. Close it, or use it as a context, to free the file."""
+
+    GREATEST_JOURNAL = 64 * 1024
+
+    def __init__(self, path: Path, *, random: Callable[[int], bytes] | None = None, sync: bool = True) -> None:
+        """The card in the file, powered.
+
+        Raises:
+            NoCard, PlacedInputError, InUse: as `CardFile`.
+        """
+        self._file = CardFile(path, sync=sync)
+        if random is None:
+            super().__init__(self._file.image, storage=self._file)
+        else:
+            super().__init__(self._file.image, storage=self._file, random=random)
+
+    def close(self) -> None:
+        """The power is off and the file is free, its journal folded into the snapshot when it has grown long."""
+        super().close()
+        if self._file._end > self.GREATEST_JOURNAL and self._file._descriptor >= 0:
+            self._file.compact(self.image)
+        self._file.close()
+
+    def __enter__(self) -> FileCard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _line(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _read(path: Path) -> tuple[CardImage, int]:
+    """The image and how many bytes of the file are whole."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise NoCard(f"{path}: there is no such card image; make one with 'kaguan card new'") from None
+    lines = raw.split(b"\n")
+    tail = lines.pop()  # empty when the last line has its end
+    values = [_value(line) for line in lines]
+    torn = bool(tail)
+    if len(values) > 1 and values[-1] is None and not torn:
+        values.pop()
+        lines.pop()
+    image: CardImage | None = None
+    for number, value in enumerate(values, 1):
+        try:
+            if number == 1:
+                if not isinstance(value, dict) or value.get("format") != FORMAT:
+                    raise InputError("this is no card image")
+                image = decode_image(value.get("image"))
+            elif value is None:
+                raise InputError("the checksum is wrong: the file is damaged")
+            elif image is not None:
+                image = apply(image, decode_group(value))
+        except InputError as error:
+            raise PlacedInputError(str(error), file=str(path), line=number) from None
+    if image is None:
+        raise PlacedInputError("this is no card image", file=str(path))
+    return image, sum(len(line) + 1 for line in lines)
+
+
+def _value(line: bytes) -> Any:
+    """The JSON of a line, None when its checksum is wrong."""
+    checksum, _, text = line.partition(b" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(text):
+            return None
+        return json.loads(text)
+    except ValueError:
+        return None

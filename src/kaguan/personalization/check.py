@@ -1,0 +1,87 @@
+"""The read-back: a finished card is read by ordinary commands and compared with the order's own text.
+
+Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.textcodec import normalise
+from kaguan.card_os.profile import FileKind
+from kaguan.personalization.order import FieldKey, Holder
+from kaguan.terminal.cardkeys import CardKeys
+from kaguan.terminal.conversations.authentication import authenticate_as, prove_genuine
+from kaguan.terminal.conversations.files import read_all_records, read_binary, select_dedicated, select_file
+from kaguan.terminal.conversations.pin import pin_tries_left, verify_pin
+from kaguan.terminal.conversations.purse import read_balance
+from kaguan.terminal.script import Script
+from kaguan.vault.secret import Pin
+
+_READING_KEY = {"DF01": "DF01.RK1", "DF04": "DF04.RK1"}
+_PHOTO_KEY = "SSSE.UK"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckVerdict:
+    """What is wrong with the card, one line each; none when it is good. The lines carry no personal data."""
+
+    faults: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether the card may leave."""
+        return not self.faults
+
+
+def check_card(
+    keys: CardKeys, holder: Holder, photo: bytes, pin: Pin, factor: bytes, original: bytes
+) -> Script[CheckVerdict]:
+    """The verdict on the card. `factor` and `original` are 8 random bytes each, for INTERNAL AUTHENTICATE.
+
+    No PIN try is at stake: the PIN is verified only when all its tries are there, and it is known.
+    """
+    faults: list[str] = []
+    try:
+        yield from _read_back(keys, holder, photo, pin, faults)
+        yield from select_dedicated(keys.profile.by_name["SSSE"])
+        yield from prove_genuine(keys, factor, original)
+    except KaguanError as error:
+        faults.append(f"{type(error).__name__}: {error}")
+    return CheckVerdict(tuple(faults))
+
+
+def _read_back(keys: CardKeys, holder: Holder, photo: bytes, pin: Pin, faults: list[str]) -> Script[None]:
+    profile = keys.profile
+    yield from select_dedicated(profile.by_name["SSSE"])
+    tries = profile.by_name["SSSE"].pins[0].tries
+    if (yield from pin_tries_left()) != tries:
+        faults.append("the PIN has not all its tries")
+    else:
+        yield from verify_pin(pin)
+    for spec in profile.dedicated:
+        if not spec.files:
+            continue
+        yield from select_dedicated(spec)
+        if spec.name in _READING_KEY:
+            yield from authenticate_as(keys, _READING_KEY[spec.name])
+        for file in spec.files:
+            if file.kind is FileKind.LINEAR_VARIABLE:
+                yield from select_file(file.fid)
+                texts = yield from read_all_records(file)
+                for field in file.fields:
+                    key = FieldKey(spec.name, file.name, field.tag)
+                    expected = holder.columns.get(key.column)
+                    if field.tag not in texts:
+                        faults.append(f"{key.column} is not on the card")
+                    elif expected is not None and texts[field.tag] != normalise(expected):
+                        faults.append(f"{key.column} is not what was ordered")
+            elif file.photo:
+                yield from authenticate_as(keys, _PHOTO_KEY)
+                yield from select_file(file.fid)
+                if (yield from read_binary(len(photo))) != photo:
+                    faults.append("the photo is not what was ordered")
+        for _ in spec.purses:
+            if (yield from read_balance()):
+                faults.append("the wallet is not empty")

@@ -1,0 +1,166 @@
+"""The recipe: every command that turns a blank chip into a sealed card, in order.
+
+Law 1. What a torn run left is told by the chip alone: no files: blank; files and life cycle 01: torn, wiped and begun
+anew; anything else is not blank stock and is not touched.
+Law 2. Nothing of the card serves before the seal, and the seal is one command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from kaguan.apdu.command import SHORT_NE, CommandApdu
+from kaguan.apdu.errors import RuleBroken
+from kaguan.apdu.tlv import record
+from kaguan.card_os.profile import DedicatedSpec, FileKind, FileSpec, PurseSpec
+from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
+from kaguan.card_os.profile.keydata import KeyHeader, PinHeader
+from kaguan.card_os.profile.model import LogLayout
+from kaguan.personalization.record import IDENT_CODE, PersoRecord
+from kaguan.terminal.cardkeys import CardKeys
+from kaguan.terminal.conversations.authentication import authenticate, get_challenge
+from kaguan.terminal.conversations.files import CHUNK, select_dedicated
+from kaguan.terminal.refusals import CardRefused, FileAbsent
+from kaguan.terminal.script import Script, ask
+from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.messaging import Scheme
+from kaguan.vault.secret import Secret
+from kaguan.vault.vault import KeyRef
+
+MASTER_FILE = 0x3F00
+TRANSPORT_REFERENCE = 0x00
+KEY_VERSION = 0
+ISSUER_CODE = bytes.fromhex("D156000005")
+_CREATING = 0x01
+_LAYOUTS = {LogLayout.PBOC: 0, LogLayout.MEDICAL: 1}
+
+
+class ChipState(Enum):
+    """What the chip says of itself before the first write."""
+
+    BLANK = auto()
+    TORN = auto()
+    USED = auto()
+
+
+class NotBlank(RuleBroken):
+    """The chip is not blank stock: it is somebody's card, or no card of ours."""
+
+
+def chip_state() -> Script[ChipState]:
+    """How far the chip is."""
+    select = CommandApdu.of("00A40004", MASTER_FILE.to_bytes(2, "big"), SHORT_NE)
+    try:
+        fcp = Fcp.parse((yield from ask(select)))
+    except FileAbsent:
+        return ChipState.BLANK
+    except CardRefused:
+        return ChipState.USED
+    return ChipState.TORN if fcp.lifecycle == _CREATING else ChipState.USED
+
+
+def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
+    """The blank chip is a sealed card; its card identification code, 16 bytes.
+
+    Raises:
+        NotBlank: the chip is neither blank nor a torn run of ours.
+        CardRefused: it refuses a command; it is then torn, and `make_card` may be run again.
+    """
+    state = yield from chip_state()
+    if state is ChipState.USED:
+        raise NotBlank("the chip is not blank: take it out, it may be somebody's card")
+    yield from authenticate(keys, keys.transport(), TRANSPORT_REFERENCE)
+    if state is ChipState.TORN:
+        yield from ask(CommandApdu.of("00A40000", MASTER_FILE.to_bytes(2, "big"), SHORT_NE))
+        yield from ask(CommandApdu.of("00E40000"))
+    ident_code = card_ident_code(keys)
+    values = {**card.values, IDENT_CODE: ident_code}
+    for spec in keys.profile.dedicated:
+        yield from _make_dedicated(keys, spec, values, card)
+    yield from select_dedicated(keys.profile.dedicated[0])
+    yield from ask(CommandApdu.of("00440000"))
+    return ident_code
+
+
+def card_ident_code(keys: CardKeys) -> bytes:
+    """卡识别码: city, issuer code, the last 4 bytes of the ATR, and the IRK's MAC over these 12 bytes."""
+    city = bytes.fromhex(keys.region)
+    body = city + ISSUER_CODE + keys.atr[-4:]
+    return body + keys.vault.mac(keys.ref("SSSE.IRK"), body)
+
+
+def _make_dedicated(
+    keys: CardKeys, spec: DedicatedSpec, values: dict[tuple[str, str, int], bytes], card: PersoRecord
+) -> Script[None]:
+    if spec.parent:
+        yield from select_dedicated(keys.profile.by_name[spec.parent])
+    yield from _create(
+        Fcp(
+            descriptor=DF_DESCRIPTOR,
+            fid=spec.fid,
+            df_name=spec.df_name,
+            proprietary=bytes((spec.lock_key, spec.messaging_key)),
+            shown=spec.proprietary,
+        )
+    )
+    for file in spec.files:
+        yield from _make_file(file, values, card.photo)
+    for purse in spec.purses:
+        yield from _create(_purse_fcp(purse))
+    for key in spec.keys:
+        header = KeyHeader(key.usage, key.reference, KEY_VERSION, Algorithm.TDES, key.tries)
+        yield from _write_key(keys, bytes(header), keys.ref(key.master_label))
+    for pin in spec.pins:
+        limits = (pin.tries, pin.min_bytes, pin.max_bytes)
+        pin_header = PinHeader(pin.reference, *limits, pin.unblock_key, pin.messaging_key)
+        yield from _write_key(keys, bytes(pin_header), card.pin)
+
+
+def _make_file(file: FileSpec, values: dict[tuple[str, str, int], bytes], photo: bytes) -> Script[None]:
+    counted = file.kind in (FileKind.CYCLIC, FileKind.LINEAR_FIXED)
+    yield from _create(
+        Fcp(
+            descriptor=file.kind,
+            fid=file.fid,
+            size=file.record_count if counted else file.size,
+            record_size=file.record_size,
+            rules={READ: file.read, UPDATE: file.update},
+        )
+    )
+    for spec in file.fields:
+        value = values[file.dedicated, file.name, spec.tag]
+        yield from ask(CommandApdu(0x00, 0xE2, 0x00, 0x00, record(spec.tag, value)))
+    if file.photo:
+        for offset, chunk in _chunks(photo):
+            yield from ask(CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, chunk))
+
+
+def _purse_fcp(purse: PurseSpec) -> Fcp:
+    parameters = (
+        bytes((purse.type,))
+        + bytes.fromhex(purse.log)
+        + bytes((_LAYOUTS[purse.log_layout],))
+        + purse.max_balance_fen.to_bytes(4, "big")
+    )
+    return Fcp(
+        descriptor=PURSE_DESCRIPTOR,
+        fid=purse.type,
+        proprietary=parameters,
+        rules={READ: purse.balance, UPDATE: purse.purchase, LOAD: purse.load},
+    )
+
+
+def _create(fcp: Fcp) -> Script[None]:
+    yield from ask(CommandApdu(0x00, 0xE0, 0x00, 0x00, bytes(fcp)))
+
+
+def _write_key(keys: CardKeys, header: bytes, value: KeyRef | Secret) -> Script[None]:
+    challenge = yield from get_challenge()
+    command = CommandApdu(0x84, 0xD4, 0x01, 0x00, header)
+    yield from ask(keys.vault.protect(keys.transport(), Scheme.PBOC, command, challenge, encrypted=True, append=value))
+
+
+def _chunks(content: bytes) -> Iterator[tuple[int, bytes]]:
+    for offset in range(0, len(content), CHUNK):
+        yield offset, content[offset : offset + CHUNK]

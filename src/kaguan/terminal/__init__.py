@@ -1,0 +1,1 @@
+"""The other end of the wire: conversations with a card, and the links they run over."""

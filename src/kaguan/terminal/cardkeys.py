@@ -1,0 +1,63 @@
+"""The keys of one card, as references into the vault (LD/T 32: ministry, province, city, card)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from kaguan.apdu.errors import CodecError
+from kaguan.card_os.profile import CardProfile
+from kaguan.vault.vault import KeyRef, KeyVault
+
+TRANSPORT_LABEL = "TK"
+"""The transport key's label in the vault: one master, diversified by chip."""
+
+LEVELS = 3
+"""Diversifications from a ministry key to a card key."""
+
+
+def region_factors(region: str) -> tuple[bytes, bytes]:
+    """The province's and the city's 8-byte factors for a six-digit region: `PP0000sh` and `CCCCCCsx`.
+
+    Raises:
+        CodecError: not six digits.
+    """
+    if len(region) != 6 or not (region.isascii() and region.isdigit()):
+        raise CodecError(f"a region has six digits, '{region}' has not")
+    return f"{region[:2]}0000sh".encode(), f"{region}sx".encode()
+
+
+def card_factor(atr: bytes) -> bytes:
+    """The card's 8-byte factor: the end of its ATR."""
+    return atr[-8:]
+
+
+@dataclass(frozen=True)
+class CardKeys:
+    """Every key of the card with this ATR in this region; `version` is the version of the masters."""
+
+    vault: KeyVault
+    profile: CardProfile
+    region: str
+    atr: bytes
+    version: int = 1
+
+    @cached_property
+    def _factors(self) -> tuple[bytes, bytes, bytes]:
+        return (*region_factors(self.region), card_factor(self.atr))
+
+    def ref(self, master_label: str) -> KeyRef:
+        """The card's own key under this master, such as `SSSE.STK`."""
+        return KeyRef(master_label, self.version).diversified(*self._factors)
+
+    def transport(self) -> KeyRef:
+        """The chip's transport key: it knows no region, the chip's number alone."""
+        return KeyRef(TRANSPORT_LABEL, self.version).diversified(card_factor(self.atr))
+
+    def reference(self, master_label: str) -> int:
+        """What stands in P2, or in the key index, for this key.
+
+        Raises:
+            ProfileError: the profile has no such key.
+        """
+        return self.profile.key(master_label).reference

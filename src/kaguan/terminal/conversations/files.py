@@ -1,0 +1,90 @@
+"""Going to a file and reading it: SELECT, READ RECORD, READ BINARY."""
+
+from __future__ import annotations
+
+from kaguan.apdu.codecs import decode
+from kaguan.apdu.command import SHORT_NE, CommandApdu
+from kaguan.apdu.errors import CodecError
+from kaguan.apdu.tlv import records
+from kaguan.card_os.profile import CardProfile, DedicatedSpec, FieldSpec, FileSpec
+from kaguan.terminal.script import Script, ask
+
+CHUNK = 0xF0
+
+
+def select_dedicated(spec: DedicatedSpec) -> Script[bytes]:
+    """The card stands in this dedicated file; its FCI."""
+    return (yield from ask(CommandApdu.of("00A40400", spec.df_name, SHORT_NE)))
+
+
+def select_file(fid: int) -> Script[None]:
+    """The card stands in the file with this identifier."""
+    yield from ask(CommandApdu.of("00A40000", fid.to_bytes(2, "big")))
+
+
+def read_field(spec: FieldSpec) -> Script[str]:
+    """The field of the current file, read by its tag.
+
+    Raises:
+        CodecError: the record is not what the profile says.
+    """
+    raw = yield from ask(CommandApdu(0x00, 0xB2, spec.tag, 0x00, b"", spec.width + 2))
+    return field_text(spec, raw)
+
+
+def read_fields(file: FileSpec) -> Script[dict[int, str]]:
+    """Every field of the current file by its tag, each read by itself.
+
+    Raises:
+        CodecError: a record is not what the profile says.
+    """
+    texts: dict[int, str] = {}
+    for spec in file.fields:
+        texts[spec.tag] = yield from read_field(spec)
+    return texts
+
+
+def read_all_records(file: FileSpec) -> Script[dict[int, str]]:
+    """Every field of the current file by its tag, read with one command (P2 = 05: all records from P1 on).
+
+    Raises:
+        CodecError: a record is not what the profile says.
+    """
+    raw = yield from ask(CommandApdu(0x00, 0xB2, 0x01, 0x05, b"", SHORT_NE))
+    specs = {spec.tag: spec for spec in file.fields}
+    texts: dict[int, str] = {}
+    for tag, value in records(raw):
+        if tag not in specs:
+            raise CodecError(f"{file.dedicated}/{file.name} has a record of tag {tag:02X}, which the profile does not")
+        texts[tag] = decode(specs[tag].format, specs[tag].width, value)
+    return texts
+
+
+def field_text(spec: FieldSpec, raw: bytes) -> str:
+    """The text in a record's bytes, tag and length included.
+
+    Raises:
+        CodecError: another tag or length than the profile says.
+    """
+    found = list(records(raw))
+    if len(found) != 1 or found[0][0] != spec.tag:
+        raise CodecError(f"the record of tag {spec.tag:02X} holds something else")
+    return decode(spec.format, spec.width, found[0][1])
+
+
+def read_binary(size: int) -> Script[bytes]:
+    """The first `size` bytes of the current transparent file."""
+    content = b""
+    while len(content) < size:
+        offset = len(content)
+        wanted = min(CHUNK, size - offset)
+        content += yield from ask(CommandApdu(0x00, 0xB0, offset >> 8, offset & 0xFF, b"", wanted))
+    return content
+
+
+def open_file(profile: CardProfile, dedicated: str, name: str) -> Script[FileSpec]:
+    """The card stands in that file of the profile."""
+    file = profile.file(dedicated, name)
+    yield from select_dedicated(profile.by_name[dedicated])
+    yield from select_file(file.fid)
+    return file

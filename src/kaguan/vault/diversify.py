@@ -1,0 +1,55 @@
+"""Keys made from keys: one level down the tree, one transaction, or folded to half the length.
+
+The ministry's key makes the province's, that the city's, that the card's, each step with an 8-byte factor.
+"""
+
+from __future__ import annotations
+
+from kaguan.apdu.errors import VaultError
+from kaguan.vault.ciphers import Algorithm, cipher
+from kaguan.vault.mac import pad80
+
+_ONES = 0xFFFF_FFFF_FFFF_FFFF
+
+
+def diversify(key: bytes, factor: bytes, algorithm: Algorithm = Algorithm.TDES) -> bytes:
+    """The 16-byte key one level down: the factor and its complement, enciphered (PBOC 2.0; SM4: JT/T 978).
+
+    Raises:
+        VaultError: the factor has not 8 bytes, or the key cannot be diversified (single DES).
+    """
+    if len(factor) != 8:
+        raise VaultError(f"a diversification factor has 8 bytes, this has {len(factor)}")
+    if algorithm is Algorithm.DES:
+        raise VaultError("a single DES key is not diversified: only 3des and sm4 keys have levels below them")
+    complement = (int.from_bytes(factor, "big") ^ _ONES).to_bytes(8, "big")
+    return cipher(key, algorithm).finish(factor + complement)
+
+
+def session_key(key: bytes, block: bytes, algorithm: Algorithm = Algorithm.TDES) -> bytes:
+    """The key of one transaction: the 8-byte block enciphered; a single DES key, unless the parent is SM4.
+
+    For SM4 the block is padded with 80 00.. to 16 bytes and makes an SM4 key; this is unconfirmed.
+
+    Raises:
+        VaultError: the block has not 8 bytes.
+    """
+    if len(block) != 8:
+        raise VaultError(f"a session key is made from 8 bytes, not from {len(block)}")
+    return cipher(key, algorithm).finish(pad80(block, 16) if algorithm is Algorithm.SM4 else block)
+
+
+def session_algorithm(parent: Algorithm) -> Algorithm:
+    """What a session key made from such a parent is a key of."""
+    return Algorithm.SM4 if parent is Algorithm.SM4 else Algorithm.DES
+
+
+def fold(key: bytes) -> bytes:
+    """The 8-byte key that is the left half xor the right half: how a 16-byte TAC or PIN reload key is used.
+
+    Raises:
+        VaultError: the key has not 16 bytes.
+    """
+    if len(key) != 16:
+        raise VaultError(f"only a 16-byte key is folded, this has {len(key)} bytes")
+    return (int.from_bytes(key[:8], "big") ^ int.from_bytes(key[8:], "big")).to_bytes(8, "big")

@@ -1,0 +1,256 @@
+"""A vault in memory, for tests, development and small sites; an HSM does the same verbs and earns more trust.
+
+Derived keys are remembered by reference, so a bureau that personalizes a city derives the province's and the
+city's keys once, and each card's with one cipher call.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
+
+from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.errors import VaultError
+from kaguan.vault import messaging
+from kaguan.vault.checkvalue import check_value
+from kaguan.vault.ciphers import Algorithm, BlockCipher, cipher, fresh_cipher
+from kaguan.vault.diversify import diversify, fold, session_algorithm, session_key
+from kaguan.vault.mac import mac4
+from kaguan.vault.messaging import Scheme
+from kaguan.vault.sealing import SealingCost, StoreKind, seal, unseal
+from kaguan.vault.secret import CheckValue, Random, Secret
+from kaguan.vault.vault import (
+    CheckValueMismatch,
+    KeyAbsent,
+    KeyInfo,
+    KeyPresent,
+    KeyRef,
+    KeyVault,
+    StepKind,
+    Usage,
+    UsageForbidden,
+    Verb,
+    require_verb,
+    require_wrappable,
+)
+
+_REMEMBERED = 4096
+
+
+class _Value(NamedTuple):
+    key: Secret
+    algorithm: Algorithm
+
+
+class SoftwareVault(KeyVault):
+    """Keys in this process's memory. Make one with `empty` or `opened`."""
+
+    def __init__(self, kind: StoreKind) -> None:
+        self.kind = kind
+        self._infos: dict[tuple[str, int], KeyInfo] = {}
+        self._keys: dict[tuple[str, int], Secret] = {}
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._derived)
+
+    @classmethod
+    def empty(cls, kind: StoreKind) -> SoftwareVault:
+        """A vault without keys; it stays test or live for ever."""
+        return cls(kind)
+
+    def generate(
+        self,
+        label: str,
+        usage: Usage,
+        algorithm: Algorithm,
+        random: Random,
+        *,
+        version: int = 1,
+        levels: int = 1,
+    ) -> KeyInfo:
+        """A new random key is in the vault; `levels` is how many diversifications it needs before it works.
+
+        Raises:
+            KeyPresent: the label has that version already.
+        """
+        self._require_absent(label, version)
+        key = Secret(random(algorithm.key_size))
+        info = KeyInfo(label, version, algorithm, usage, check_value(key.reveal(), algorithm), levels)
+        self._add(info, key)
+        return info
+
+    def import_components(
+        self,
+        label: str,
+        usage: Usage,
+        algorithm: Algorithm,
+        components: Sequence[Secret],
+        expected: CheckValue | None,
+        *,
+        version: int = 1,
+        levels: int = 1,
+    ) -> KeyInfo:
+        """The key that is the exclusive or of the components is in the vault.
+
+        Raises, in this order:
+            KeyPresent: the label has that version already.
+            VaultError: no component, only one for a live store, one of the wrong length, or all cancel out.
+            CheckValueMismatch: they make another key than the one whose check value was expected.
+        """
+        self._require_absent(label, version)
+        least = 2 if self.kind is StoreKind.LIVE else 1
+        if len(components) < least:
+            raise VaultError(f"{label}: a {self.kind} store takes at least {least} components a key")
+        total, size = 0, algorithm.key_size
+        for number, component in enumerate(components, 1):
+            if len(component) != size:
+                raise VaultError(
+                    f"{label}: component {number} has {len(component)} bytes, it should have {size}"
+                )
+            total ^= int.from_bytes(component.reveal(), "big")
+        if not total:
+            raise VaultError(f"{label}: the components cancel out to zeros; was one entered twice?")
+        key = Secret(total.to_bytes(size, "big"))
+        made = check_value(key.reveal(), algorithm)
+        if expected is not None and made != expected:
+            raise CheckValueMismatch(
+                f"{label}: the components make check value {made}, expected was {expected}"
+            )
+        info = KeyInfo(label, version, algorithm, usage, made, levels)
+        self._add(info, key)
+        return info
+
+    def sealed(self, passphrase: Secret, random: Random, *, cost: SealingCost | None = None) -> bytes:
+        """The whole vault as one encrypted file; `opened` is the way back."""
+        keys = [
+            {
+                "label": info.label,
+                "version": info.version,
+                "algorithm": info.algorithm,
+                "usage": info.usage,
+                "levels": info.levels,
+                "key": self._keys[info.label, info.version].reveal().hex(),
+            }
+            for info in self.infos()
+        ]
+        return seal(json.dumps(keys).encode(), self.kind, passphrase, random, cost or SealingCost())
+
+    @classmethod
+    def opened(cls, blob: bytes, passphrase: Secret) -> SoftwareVault:
+        """The vault that was sealed.
+
+        Raises:
+            SealedStoreMalformed, WrongPassphrase: see `sealing.unseal`.
+        """
+        kind, payload = unseal(blob, passphrase)
+        vault = cls(kind)
+        for entry in json.loads(payload):
+            key, algorithm = Secret(bytes.fromhex(entry.pop("key"))), Algorithm(entry.pop("algorithm"))
+            made = check_value(key.reveal(), algorithm)
+            usage = Usage(entry.pop("usage"))
+            vault._add(KeyInfo(algorithm=algorithm, usage=usage, check_value=made, **entry), key)
+        return vault
+
+    def infos(self) -> Iterator[KeyInfo]:
+        """Every key of the vault, by label and version."""
+        return iter([self._infos[name] for name in sorted(self._infos)])
+
+    def info(self, ref: KeyRef) -> KeyInfo:
+        """What is known of the key that the reference starts from.
+
+        Raises:
+            KeyAbsent: the vault holds no such label and version.
+        """
+        try:
+            return self._infos[ref.label, ref.version]
+        except KeyError:
+            raise KeyAbsent(f"the vault holds no key {ref.label!r} of version {ref.version}") from None
+
+    def check_value(self, ref: KeyRef) -> CheckValue:
+        """The check value of the derived key; also of a master key."""
+        self.info(ref)
+        value = self._value(ref)
+        return check_value(value.key.reveal(), value.algorithm)
+
+    def encipher(self, ref: KeyRef, data: bytes) -> bytes:
+        """Whole blocks enciphered, each on its own."""
+        return self._cipher(ref, Verb.ENCIPHER).encrypt(data)
+
+    def decipher(self, ref: KeyRef, data: bytes) -> bytes:
+        """Whole blocks deciphered, each on its own."""
+        return self._cipher(ref, Verb.DECIPHER).decrypt(data)
+
+    def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:
+        """The 4-byte MAC of the data."""
+        return mac4(self._cipher(ref, Verb.MAC), data, iv)
+
+    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
+        """Whether this is the MAC of the data, found in constant time."""
+        return hmac.compare_digest(self.mac(ref, data, iv), mac)
+
+    def protect(
+        self,
+        ref: KeyRef,
+        scheme: Scheme,
+        command: CommandApdu,
+        challenge: bytes,
+        *,
+        encrypted: bool,
+        append: KeyRef | Secret | None = None,
+    ) -> CommandApdu:
+        """The command under secure messaging, its plaintext followed by the value of `append`."""
+        worker = self._cipher(ref, Verb.PROTECT)
+        if append is not None:
+            if not encrypted:
+                raise UsageForbidden(f"{ref}: a key or a PIN is not appended to a command in clear")
+            command = command._replace(data=command.data + self._appended(ref, append).reveal())
+        return messaging.protect(worker, scheme, command, challenge, encrypted=encrypted)
+
+    def __repr__(self) -> str:
+        return f"<SoftwareVault {self.kind}, {len(self._infos)} keys>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a SoftwareVault holds keys and is not to be pickled or copied; use `sealed`")
+
+    def _appended(self, ref: KeyRef, append: KeyRef | Secret) -> Secret:
+        if isinstance(append, Secret):
+            return append
+        require_verb(self.info(ref), ref, Verb.WRAP)
+        require_wrappable(self.info(append), append)
+        return self._value(append).key
+
+    def _require_absent(self, label: str, version: int) -> None:
+        if (label, version) in self._infos:
+            raise KeyPresent(f"the vault already holds {label!r} of version {version}: use the next version")
+
+    def _add(self, info: KeyInfo, key: Secret) -> None:
+        self._infos[info.label, info.version] = info
+        self._keys[info.label, info.version] = key
+
+    def _cipher(self, ref: KeyRef, verb: Verb) -> BlockCipher:
+        require_verb(self.info(ref), ref, verb)
+        key, algorithm = self._value(ref)
+        make = fresh_cipher if _is_session(ref) else cipher
+        return make(key.reveal(), algorithm)
+
+    def _value(self, ref: KeyRef) -> _Value:
+        """The derived key; session keys are not remembered, since they never come back."""
+        return self._derived(ref) if _is_session(ref) else self._remembered(ref)
+
+    def _derived(self, ref: KeyRef) -> _Value:
+        if not ref.steps:
+            return _Value(self._keys[ref.label, ref.version], self._infos[ref.label, ref.version].algorithm)
+        secret, algorithm = self._value(ref.parent)
+        kind, data = ref.steps[-1]
+        if kind is StepKind.DIVERSIFY:
+            return _Value(Secret(diversify(secret.reveal(), data, algorithm)), algorithm)
+        if kind is StepKind.SESSION:
+            return _Value(Secret(session_key(secret.reveal(), data, algorithm)), session_algorithm(algorithm))
+        if algorithm is not Algorithm.TDES:
+            raise VaultError(f"{ref}: only a 3des key is folded, this one is {algorithm}")
+        return _Value(Secret(fold(secret.reveal())), Algorithm.DES)
+
+
+def _is_session(ref: KeyRef) -> bool:
+    return bool(ref.steps) and ref.steps[-1].kind is StepKind.SESSION

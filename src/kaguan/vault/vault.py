@@ -1,0 +1,227 @@
+"""A vault holds keys and works with them; no verb hands a key out.
+
+Law 1. A master key works on nothing: with fewer than `levels` diversifications a key refuses every verb,
+       because 3DES of a chosen factor with a parent key IS the child key.
+Law 2. A key does what its usage allows and nothing else.
+Law 3. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.errors import VaultError
+from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.messaging import Scheme
+from kaguan.vault.secret import CheckValue, Secret
+
+
+class KeyAbsent(VaultError):
+    """The vault holds no key of that label and version."""
+
+
+class KeyPresent(VaultError):
+    """The vault already holds a key of that label and version, and keys are never replaced."""
+
+
+class UsageForbidden(VaultError):
+    """The key is there and must not do that."""
+
+
+class CheckValueMismatch(VaultError):
+    """The components do not make the key that was expected; nothing was stored."""
+
+
+class WrongPassphrase(VaultError):
+    """The passphrase does not open the store, or the store was changed: nobody can tell which."""
+
+
+class StepKind(StrEnum):
+    """One way to make a key from a key."""
+
+    DIVERSIFY = "diversify"
+    SESSION = "session"
+    FOLD = "fold"
+
+
+class Step(NamedTuple):
+    """One derivation: how, and with which 8 bytes (none for folding)."""
+
+    kind: StepKind
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """The name of a key: a key in the vault, and the way down from it. It holds no key."""
+
+    label: str
+    version: int = 1
+    steps: tuple[Step, ...] = ()
+
+    def diversified(self, *factors: bytes) -> KeyRef:
+        """The key one level down for each factor, in this order: province, city, card."""
+        steps = tuple(Step(StepKind.DIVERSIFY, factor) for factor in factors)
+        return KeyRef(self.label, self.version, self.steps + steps)
+
+    def session(self, block: bytes) -> KeyRef:
+        """The key of one transaction."""
+        return KeyRef(self.label, self.version, (*self.steps, Step(StepKind.SESSION, block)))
+
+    def folded(self) -> KeyRef:
+        """The left half xor the right half."""
+        return KeyRef(self.label, self.version, (*self.steps, Step(StepKind.FOLD)))
+
+    @property
+    def parent(self) -> KeyRef:
+        """The key that the last step starts from."""
+        return KeyRef(self.label, self.version, self.steps[:-1])
+
+    @property
+    def depth(self) -> int:
+        """How many levels below the vault's own key this one is."""
+        return sum(step.kind is StepKind.DIVERSIFY for step in self.steps)
+
+    def __str__(self) -> str:
+        return "/".join((f"{self.label}.{self.version}", *(step.kind for step in self.steps)))
+
+
+class Verb(StrEnum):
+    """What a vault does with a key."""
+
+    ENCIPHER = "encipher"
+    DECIPHER = "decipher"
+    MAC = "mac"
+    PROTECT = "protect"
+    WRAP = "wrap"
+
+
+class Usage(StrEnum):
+    """What a key is for; `verbs` says what that allows."""
+
+    TRANSPORT = "transport"
+    INTERNAL_AUTHENTICATION = "internal-authentication"
+    EXTERNAL_AUTHENTICATION = "external-authentication"
+    MESSAGING = "messaging"
+    PIN_UNBLOCK = "pin-unblock"
+    PIN_RELOAD = "pin-reload"
+    LOAD = "load"
+    UNLOAD = "unload"
+    OVERDRAFT = "overdraft"
+    PURCHASE = "purchase"
+    TAC = "tac"
+    APPLICATION_MAINTENANCE = "application-maintenance"
+
+    @property
+    def verbs(self) -> frozenset[Verb]:
+        """The verbs that a key of this usage obeys."""
+        return _VERBS[self]
+
+
+_MAC_ALONE = frozenset({Verb.MAC})
+_VERBS: dict[Usage, frozenset[Verb]] = {
+    # never DECIPHER: it would open what WRAP closes
+    Usage.TRANSPORT: frozenset({Verb.WRAP, Verb.PROTECT, Verb.ENCIPHER}),
+    # the MAC is the one inside the card identification code
+    Usage.INTERNAL_AUTHENTICATION: frozenset({Verb.ENCIPHER, Verb.MAC}),
+    Usage.EXTERNAL_AUTHENTICATION: frozenset({Verb.ENCIPHER, Verb.DECIPHER}),
+    Usage.MESSAGING: frozenset({Verb.MAC, Verb.PROTECT}),
+    # PBOC protects PIN UNBLOCK with this key; the SSSE authenticates with it before the command
+    Usage.PIN_UNBLOCK: frozenset({Verb.PROTECT, Verb.ENCIPHER}),
+    Usage.PIN_RELOAD: _MAC_ALONE,
+    Usage.LOAD: _MAC_ALONE,
+    Usage.UNLOAD: _MAC_ALONE,
+    Usage.OVERDRAFT: _MAC_ALONE,
+    Usage.PURCHASE: _MAC_ALONE,
+    Usage.TAC: _MAC_ALONE,
+    Usage.APPLICATION_MAINTENANCE: frozenset({Verb.MAC, Verb.PROTECT}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """All that may be known of a key. `levels` is how many diversifications it needs before it works."""
+
+    label: str
+    version: int
+    algorithm: Algorithm
+    usage: Usage
+    check_value: CheckValue
+    levels: int = 1
+
+
+def require_verb(info: KeyInfo, ref: KeyRef, verb: Verb) -> None:
+    """Nothing happens if this key may do that.
+
+    Raises:
+        UsageForbidden: its usage does not allow the verb, or it is still a master key.
+    """
+    if verb not in info.usage.verbs:
+        raise UsageForbidden(f"{ref}: a key for {info.usage} must not {verb}")
+    if ref.depth < info.levels:
+        raise UsageForbidden(
+            f"{ref}: a master key works on nothing; diversify it {info.levels} times, not {ref.depth}"
+        )
+
+
+def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
+    """Nothing happens if the value of this key may be written to a card.
+
+    Raises:
+        UsageForbidden: it is still a master key, or a session or folded key, which no card stores.
+    """
+    if ref.depth < info.levels or ref.depth < len(ref.steps):
+        raise UsageForbidden(f"{ref}: only a key diversified {info.levels} times is written to a card")
+
+
+class KeyVault(Protocol):
+    """Keys by reference. Every verb raises KeyAbsent first and UsageForbidden second."""
+
+    def infos(self) -> Iterator[KeyInfo]:
+        """Every key of the vault, by label and version."""
+        ...
+
+    def info(self, ref: KeyRef) -> KeyInfo:
+        """What is known of the key that the reference starts from."""
+        ...
+
+    def check_value(self, ref: KeyRef) -> CheckValue:
+        """The check value of the derived key; also of a master key."""
+        ...
+
+    def encipher(self, ref: KeyRef, data: bytes) -> bytes:
+        """Whole blocks enciphered, each on its own."""
+        ...
+
+    def decipher(self, ref: KeyRef, data: bytes) -> bytes:
+        """Whole blocks deciphered, each on its own."""
+        ...
+
+    def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:
+        """The 4-byte MAC of the data."""
+        ...
+
+    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
+        """Whether this is the MAC of the data, found in constant time."""
+        ...
+
+    def protect(
+        self,
+        ref: KeyRef,
+        scheme: Scheme,
+        command: CommandApdu,
+        challenge: bytes,
+        *,
+        encrypted: bool,
+        append: KeyRef | Secret | None = None,
+    ) -> CommandApdu:
+        """The command under secure messaging, as `messaging.protect` makes it.
+
+        For SSC the reference is the STK itself. The plaintext is the command's data followed by the value of
+        `append`, which must be encrypted: so a key or a PIN gets into a card without being seen outside.
+        """
+        ...

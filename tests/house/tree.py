@@ -1,0 +1,53 @@
+"""The project's own files, as the house tests read them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "kaguan"
+
+
+@cache
+def project_files() -> tuple[Path, ...]:
+    """Every file that is in git or could be added: a plain clone has the same ones."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    files = (ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name)
+    return tuple(file for file in files if file.is_file())
+
+
+def texts() -> tuple[tuple[Path, str], ...]:
+    """Every project file that is text."""
+    found = []
+    for file in project_files():
+        try:
+            found.append((file, file.read_text(encoding="utf-8")))
+        except UnicodeDecodeError:
+            continue
+    return tuple(found)
+
+
+def python_files(*folders: str) -> tuple[Path, ...]:
+    """The Python files under these folders of the project; of the whole project when none is named."""
+    roots = [ROOT / folder for folder in folders] or [ROOT]
+    return tuple(f for f in project_files() if f.suffix == ".py" and any(f.is_relative_to(r) for r in roots))
+
+
+@cache
+def syntax(file: Path) -> ast.Module:
+    """The file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def name_of(file: Path) -> str:
+    """The file's path inside the project."""
+    return file.relative_to(ROOT).as_posix()
