@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from kaguan.apdu.errors import RuleBroken
 
@@ -21,11 +22,22 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         OSError: no room or no right; the file is then what it was before.
     """
+    with whole_file(path, mode=mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """What is written within the context is the file's content afterwards; an exception leaves the file as it was.
+
+    Raises:
+        OSError: no room or no right.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -44,28 +56,28 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def lock(descriptor: int, what: str) -> None:
-    """This process alone holds the open file, until it closes it or dies.
+def lock(descriptor: int, what: str, *, shared: bool = False) -> None:
+    """This process alone holds the open file, or shares it, until it closes it or dies.
 
     Raises:
         InUse: another process holds it; `what` names it to the user.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InUse(f"{what} is in use by another process: let it finish, or stop it, and try again") from None
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """While the context lasts no other process is in one for the same path.
+def locked(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
+    """While the context lasts no other process is in one for the same path; shared ones get along with each other.
 
     Raises:
         InUse: another process is.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        lock(descriptor, what)
+        lock(descriptor, what, shared=shared)
         yield
     finally:
         os.close(descriptor)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from cms.town import Town, found_town
+from kaguan.cms.settings import DATABASE_VARIABLE
+from kaguan.cms.store import open_store
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +24,17 @@ def town(db) -> Town:
 
 
 @pytest.fixture
-def lasting_town(transactional_db) -> Town:
-    """The same town, committed, so that other threads see it."""
+def own_store(django_db_setup, django_db_blocker, tmp_path, monkeypatch):
+    """A database file of the test's own: what is committed there stays, and threads and programs share it."""
+    before, own = connection.settings_dict["NAME"], str(tmp_path / "own.sqlite")
+    monkeypatch.setenv(DATABASE_VARIABLE, own)
+    with django_db_blocker.unblock():
+        open_store(own)
+        yield own
+        open_store(before)
+
+
+@pytest.fixture
+def lasting_town(own_store) -> Town:
+    """The same town, committed to a file of its own."""
     return found_town()

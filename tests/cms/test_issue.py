@@ -20,6 +20,7 @@ from kaguan.cms.rules.refusals import (
     NotEligible,
     NotFound,
 )
+from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate, hand_over
@@ -165,7 +166,7 @@ def test_an_order_number_is_used_once_and_an_order_has_rows(town):
     ("change", "complaint"),
     [
         ({"card_no": "990109999"}, "never ordered"),
-        ({"cert_no": OTHER_CERT_NO}, "another person"),
+        ({"cert_no": CERT_NO}, "another person"),
         ({"bank_card_no": "6229999900000099"}, "another bank card"),
         ({"card_ident_code": return_row("990100001").card_ident_code}, "belongs to another card"),
     ],
@@ -229,7 +230,7 @@ def test_the_system_is_founded_once(town):
 
 def test_set_up_refuses_what_it_has_and_what_is_not_there(town):
     with pytest.raises(DuplicateRequest):
-        register_institution(town.administrator, uuid4(), code="SSB", name="x", kind="clinic")
+        register_institution(town.administrator, uuid4(), code="SSB", name="x", kind=InstitutionKind.CLINIC)
     with pytest.raises(NotFound):
         register_operator(town.administrator, uuid4(), code="x", name="x", institution="x", roles=[])
     assert Institution.objects.filter(code="ICBC-1", bank_code=BANK).exists()

@@ -12,8 +12,7 @@ from kaguan.cms.rules.regions import SAMPLE_CITY, InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.contributions import credit_contribution
-from kaguan.cms.services.issue import activate
-from kaguan.cms.services.issue import hand_over
+from kaguan.cms.services.issue import activate, hand_over
 from kaguan.cms.services.load import begin_load, confirm_load
 from kaguan.cms.services.orders import OrderRow, order_cards
 from kaguan.cms.services.set_up import found, register_institution, register_operator

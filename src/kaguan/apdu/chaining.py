@@ -61,9 +61,7 @@ class GetResponse(Layer):
                 return bytes(data) + bytes(response.sw)
             fetch = CommandApdu(response_cla(command[0]), 0xC0, 0x00, 0x00, ne=waiting)
             raw = self.link.transceive(bytes(fetch))
-        raise LinkError(
-            f"{MOST_ROUNDS} times 61xx: the card promises without end; reset it and read its state"
-        )
+        raise LinkError(f"{MOST_ROUNDS} times 61xx: the card promises without end; reset it and read its state")
 
 
 class RightLe(Layer):

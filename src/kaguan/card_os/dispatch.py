@@ -25,7 +25,7 @@ from kaguan.card_os.commands import (
 )
 from kaguan.card_os.image import CardImage, Lifecycle
 from kaguan.card_os.outcome import Chip, Outcome, Refuse, View
-from kaguan.card_os.session import Session
+from kaguan.card_os.session import Session, settled
 
 Handler = Callable[[View, CommandApdu], Outcome]
 
@@ -61,11 +61,14 @@ HANDLERS: Mapping[str, Handler] = {
 _Row = tuple[Handler, Stage]
 
 _PLAIN: dict[int, _Row] = {}  # CLA and INS as one number
+_IN_USE: dict[int, _Row] = {}  # those of them that a sealed card serves: the short way
 _BY_P1: dict[int, dict[int, _Row]] = {}
 for _row in INSTRUCTIONS:
     _header = _row.cla << 8 | _row.ins
     if _row.p1 is None:
         _PLAIN[_header] = (HANDLERS[_row.name], _row.stages)
+        if Stage.OPERATIONAL in _row.stages:
+            _IN_USE[_header] = _PLAIN[_header]
     else:
         _BY_P1.setdefault(_header, {})[_row.p1] = (HANDLERS[_row.name], _row.stages)
 _CLASSES = frozenset(_row.cla for _row in INSTRUCTIONS)
@@ -80,13 +83,10 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     header = command.cla << 8 | command.ins
     if header == _GET_RESPONSE:
         return _get_response(image, session, command, chip)
-    if session.challenge or session.pending or session.waiting:
-        rest = Session(session.current, session.file, session.record, session.rights)
-    else:
-        rest = session
+    rest = settled(session)
     view = View(image, rest, session.challenge, session.pending, chip)
     try:
-        row = _PLAIN.get(header)
+        row = _IN_USE.get(header)
         if row is None or image.lifecycle is not Lifecycle.ACTIVATED:
             row = _admitted(view, command, header)
         handler, stages = row
@@ -132,7 +132,8 @@ def _shaped(outcome: Outcome, command: CommandApdu) -> Outcome:
 
 
 def _get_response(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
-    """The bytes that wait. A challenge or a begun transaction stays good: GET RESPONSE belongs to the command before.
+    """The bytes that wait. While there are any, a challenge or a begun transaction stays good: GET RESPONSE belongs to
+    the command before.
 
     Refuses, in this order: 6A81 card blocked, 6A86 P1 or P2, the profile's word when nothing waits, 6700 no Le,
     6Cxx an Le longer than what waits.
@@ -144,11 +145,11 @@ def _get_response(image: CardImage, session: Session, command: CommandApdu, chip
     elif command.p1 or command.p2:
         sw = 0x6A86
     elif not waiting:
-        sw = chip.behaviour.nothing_waiting
+        sw, session = chip.behaviour.nothing_waiting, settled(session)
     elif command.ne is None or command.data:
         sw = 0x6700
-    elif command.ne > len(waiting) and command.ne != 256:
-        sw = 0x6C00 | len(waiting) & 0xFF
+    elif len(waiting) < command.ne < 256:
+        sw = 0x6C00 | len(waiting)
     if sw != 0x9000 or command.ne is None:
         return Outcome(b"", sw, session)
     given, left = waiting[: command.ne], waiting[command.ne :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kaguan.card_os.image import MASTER_FILE, Address
-from kaguan.card_os.profile.rules import LOCAL, PIN_RIGHT
+from kaguan.card_os.profile.rules import LOCAL
 from kaguan.vault.ciphers import BlockCipher
 
 TRANSPORT_RIGHT = 0x200
@@ -42,14 +42,22 @@ class Session(NamedTuple):
     waiting: bytes = b""
 
 
+def settled(session: Session) -> Session:
+    """The session that a command leaves unless it says otherwise: challenge, begun transaction and waiting bytes are
+    gone, because they serve the next command only (law 4)."""
+    if session.challenge or session.pending or session.waiting:
+        return Session(session.current, session.file, session.record, session.rights)
+    return session
+
+
 def rights_after_move(rights: frozenset[int], here: Address, there: Address) -> frozenset[int]:
     """The rights that survive selecting another dedicated file.
 
-    Inside one application (the same first file below the master file) PINs and global keys stay, keys local to the
+    Inside one application (the same first file below the master file) global PINs and keys stay, those local to the
     file that is left go; another application forgets everything (law 4).
     """
     if here == there or not rights:
         return rights
     if here[:4] != there[:4]:
         return rights & {TRANSPORT_RIGHT}
-    return frozenset(right for right in rights if right & PIN_RIGHT or not right & LOCAL)
+    return frozenset(right for right in rights if not right & LOCAL)

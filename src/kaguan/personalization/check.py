@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.textcodec import normalise
-from kaguan.card_os.profile import FileKind
+from kaguan.card_os.profile import FileKind, FileSpec
 from kaguan.personalization.order import FieldKey, Holder
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import authenticate_as, prove_genuine
@@ -68,15 +68,7 @@ def _read_back(keys: CardKeys, holder: Holder, photo: bytes, pin: Pin, faults: l
             yield from authenticate_as(keys, _READING_KEY[spec.name])
         for file in spec.files:
             if file.kind is FileKind.LINEAR_VARIABLE:
-                yield from select_file(file.fid)
-                texts = yield from read_all_records(file)
-                for field in file.fields:
-                    key = FieldKey(spec.name, file.name, field.tag)
-                    expected = holder.columns.get(key.column)
-                    if field.tag not in texts:
-                        faults.append(f"{key.column} is not on the card")
-                    elif expected is not None and texts[field.tag] != normalise(expected):
-                        faults.append(f"{key.column} is not what was ordered")
+                yield from _check_fields(file, holder, faults)
             elif file.photo:
                 yield from authenticate_as(keys, _PHOTO_KEY)
                 yield from select_file(file.fid)
@@ -85,3 +77,15 @@ def _read_back(keys: CardKeys, holder: Holder, photo: bytes, pin: Pin, faults: l
         for _ in spec.purses:
             if (yield from read_balance()):
                 faults.append("the wallet is not empty")
+
+
+def _check_fields(file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
+    yield from select_file(file.fid)
+    texts = yield from read_all_records(file)
+    for field in file.fields:
+        key = FieldKey(file.dedicated, file.name, field.tag)
+        expected = holder.columns.get(key.column)
+        if field.tag not in texts:
+            faults.append(f"{key.column} is not on the card")
+        elif expected is not None and texts[field.tag] != normalise(expected):
+            faults.append(f"{key.column} is not what was ordered")

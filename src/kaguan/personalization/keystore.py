@@ -24,7 +24,7 @@ _OWNER_ONLY = 0o600
 
 def key_orders(profile: CardProfile) -> list[KeyOrder]:
     """The master keys that cards of this profile are diversified from."""
-    return [KeyOrder(key.master_label, key.usage, Algorithm.TDES, LEVELS) for key in profile.keys()]
+    return [KeyOrder(key.master_label, key.usage, Algorithm.TDES, LEVELS) for key in profile.keys()]  # noqa: SIM118 - no mapping
 
 
 def add_factory_key(vault: SoftwareVault) -> None:

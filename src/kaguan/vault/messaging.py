@@ -62,18 +62,14 @@ def protect(
             or the challenge has not 8 bytes (PBOC: 4 or a block).
     """
     if not command.cla & _PROTECTED:
-        raise MessagingError(
-            f"CLA {command.cla:02X} announces no secure messaging: use {command.cla | 4:02X}"
-        )
+        raise MessagingError(f"CLA {command.cla:02X} announces no secure messaging: use {command.cla | 4:02X}")
     worker, iv = _working(cipher, scheme, challenge)
     data = worker.encrypt(_packed(command.data, scheme, worker.block_size)) if encrypted else command.data
     if not command.data:
         data = b""
     length = len(data) + MAC_SIZE
     if length > SHORT_DATA:
-        raise MessagingError(
-            f"the protected command has {length} data bytes, more than the {SHORT_DATA} of an Lc"
-        )
+        raise MessagingError(f"the protected command has {length} data bytes, more than the {SHORT_DATA} of an Lc")
     return command._replace(data=data + mac4(worker, _authenticated(command, data), iv))
 
 
@@ -112,14 +108,10 @@ def _working(cipher: BlockCipher, scheme: Scheme, challenge: bytes) -> tuple[Blo
     """The cipher that does the work, and the initial value of its MAC."""
     if scheme is Scheme.PBOC:
         if len(challenge) not in (4, 8, cipher.block_size):  # none at all would make the MAC replayable
-            raise MessagingError(
-                f"PBOC messaging needs a challenge of 4 or 8 bytes, this has {len(challenge)}"
-            )
+            raise MessagingError(f"PBOC messaging needs a challenge of 4 or 8 bytes, this has {len(challenge)}")
         return cipher, challenge
     if cipher.algorithm is Algorithm.DES:
-        raise MessagingError(
-            "SSC messaging makes its session key itself: give it the 16-byte key, not the session's"
-        )
+        raise MessagingError("SSC messaging makes its session key itself: give it the 16-byte key, not the session's")
     if len(challenge) != 8:
         raise MessagingError(f"SSC messaging needs a challenge of 8 bytes, this has {len(challenge)}")
     if cipher.algorithm is Algorithm.SM4:

@@ -69,9 +69,7 @@ def unseal(blob: bytes, passphrase: Secret) -> tuple[StoreKind, bytes]:
     _, kind_byte, memory_kib, iterations, lanes, salt, nonce = _HEADER.unpack(header)
     kinds = {byte: kind for kind, byte in _KINDS.items()}
     if kind_byte not in kinds:
-        raise SealedStoreMalformed(
-            f"byte 9 of a key store says 1 for test or 2 for live, this says {kind_byte}"
-        )
+        raise SealedStoreMalformed(f"byte 9 of a key store says 1 for test or 2 for live, this says {kind_byte}")
     cost = SealingCost(memory_kib, iterations, lanes)
     if any(not 1 <= asked <= most for asked, most in zip(cost, GREATEST_COST, strict=True)):
         raise SealedStoreMalformed(f"the key store asks for {cost}, the bounds are 1 to {GREATEST_COST}")
@@ -85,7 +83,5 @@ def unseal(blob: bytes, passphrase: Secret) -> tuple[StoreKind, bytes]:
 
 
 def _stretched(passphrase: Secret, salt: bytes, cost: SealingCost) -> bytes:
-    kdf = Argon2id(
-        salt=salt, length=32, iterations=cost.iterations, lanes=cost.lanes, memory_cost=cost.memory_kib
-    )
+    kdf = Argon2id(salt=salt, length=32, iterations=cost.iterations, lanes=cost.lanes, memory_cost=cost.memory_kib)
     return kdf.derive(passphrase.reveal())

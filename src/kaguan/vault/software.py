@@ -105,18 +105,14 @@ class SoftwareVault(KeyVault):
         total, size = 0, algorithm.key_size
         for number, component in enumerate(components, 1):
             if len(component) != size:
-                raise VaultError(
-                    f"{label}: component {number} has {len(component)} bytes, it should have {size}"
-                )
+                raise VaultError(f"{label}: component {number} has {len(component)} bytes, it should have {size}")
             total ^= int.from_bytes(component.reveal(), "big")
         if not total:
             raise VaultError(f"{label}: the components cancel out to zeros; was one entered twice?")
         key = Secret(total.to_bytes(size, "big"))
         made = check_value(key.reveal(), algorithm)
         if expected is not None and made != expected:
-            raise CheckValueMismatch(
-                f"{label}: the components make check value {made}, expected was {expected}"
-            )
+            raise CheckValueMismatch(f"{label}: the components make check value {made}, expected was {expected}")
         info = KeyInfo(label, version, algorithm, usage, made, levels)
         self._add(info, key)
         return info

@@ -163,9 +163,7 @@ def require_verb(info: KeyInfo, ref: KeyRef, verb: Verb) -> None:
     if verb not in info.usage.verbs:
         raise UsageForbidden(f"{ref}: a key for {info.usage} must not {verb}")
     if ref.depth < info.levels:
-        raise UsageForbidden(
-            f"{ref}: a master key works on nothing; diversify it {info.levels} times, not {ref.depth}"
-        )
+        raise UsageForbidden(f"{ref}: a master key works on nothing; diversify it {info.levels} times, not {ref.depth}")
 
 
 def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.access import ABSENT, current_dedicated, find_key, require
 from kaguan.card_os.commands.messaging import plain_command
-from kaguan.card_os.image import Dedicated, Lifecycle
+from kaguan.card_os.image import Address, Dedicated, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.rules import AccessRule
 from kaguan.card_os.writes import PutDedicated, PutLifecycle
@@ -26,7 +26,7 @@ def block_application(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p1 or command.p2 not in (TEMPORARY, FOR_EVER):
         raise Refuse(0x6A86)
-    dedicated = _authorised(view, command)
+    dedicated = _authorised(view, command, view.session.current)
     lifecycle = Lifecycle.TERMINATED if command.p2 == FOR_EVER else Lifecycle.DEACTIVATED
     return _with_lifecycle(view, dedicated, lifecycle)
 
@@ -43,22 +43,25 @@ def unblock_application(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x9303)
     if lifecycle is Lifecycle.ACTIVATED:
         raise Refuse(0x6985)
-    return _with_lifecycle(view, _authorised(view, command), Lifecycle.ACTIVATED)
+    return _with_lifecycle(view, _authorised(view, command, view.session.current), Lifecycle.ACTIVATED)
 
 
 def block_card(view: View, command: CommandApdu) -> Outcome:
     """Plan the end of the chip: from then on every command answers 6A81.
 
+    The keys are those of the application's first file, below the master file (BK and STK of the SSSE): the lock key of
+    an application inside it ends that application alone.
     Refuses, in this order: 6A86 P1 or P2, then as APPLICATION BLOCK.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
-    _authorised(view, command)
+    _authorised(view, command, view.session.current[:4])
     return Outcome(b"", 0x9000, view.session, ((PutLifecycle(Lifecycle.TERMINATED),),))
 
 
-def _authorised(view: View, command: CommandApdu) -> Dedicated:
-    dedicated = current_dedicated(view)
+def _authorised(view: View, command: CommandApdu, address: Address) -> Dedicated:
+    """The dedicated file at the address, whose lock key and messaging key have both been shown."""
+    dedicated = view.image.dedicated[address]
     if ABSENT in (dedicated.lock_key, dedicated.messaging_key):
         raise Refuse(0x6A81)
     require(view, AccessRule.right(dedicated.lock_key))

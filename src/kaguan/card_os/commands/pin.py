@@ -27,7 +27,8 @@ def verify(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the PIN's right, or one try poorer and without it.
 
     An empty data field asks how many tries are left and costs nothing.
-    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6700 wrong length.
+    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6700 wrong length,
+    6A80 filling between digits.
     A wrong PIN is an outcome (63Cx), not a refusal: it writes.
     """
     if command.p1:
@@ -56,7 +57,7 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
 
     The rights do not change: who changed the PIN has not verified it.
     Refuses, in this order: 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6A80 no FF between two PINs,
-    6700 a PIN of a length that the card does not take.
+    6700 a PIN of a length that the card does not take, 6A80 filling between digits.
     """
     address, pin = find_pin(view, command.p2)
     if not pin.value:
@@ -80,7 +81,8 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
     The unblocking key must have been authenticated. P2 says which of the two drivers ask for: 00 unblock, 01 reload,
     and both send 00 with a PIN in the DES environment, so the data decides; the PIN is the one with reference 00.
     Refuses, in this order: 6A86 P1 or P2, 6A88 no such PIN, 6982 unblocking key not authenticated, 6984 no challenge,
-    6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take.
+    6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take, 6A80 filling between
+    digits.
     """
     if command.p1 or command.p2 > 1:
         raise Refuse(0x6A86)
@@ -97,6 +99,8 @@ def _digits(pin: CardPin, data: bytes) -> bytes:
     digits = data.rstrip(FILLING)
     if not pin.min_bytes <= len(digits) <= pin.max_bytes:
         raise Refuse(0x6700)
+    if FILLING in digits:  # CHANGE PIN could never name such a PIN as the old one
+        raise Refuse(0x6A80)
     return digits
 
 

@@ -16,6 +16,11 @@ from kaguan.card_os.writes import PutRecord, PutRecords, Write
 
 BY_TAG, PREVIOUS, BY_NUMBER, ALL_FROM = 0, 3, 4, 5
 
+TURNS = ((0, PREVIOUS), (1, BY_NUMBER))
+"""P1 and mode with which UPDATE RECORD turns a cyclic file on; personalization tools and drivers differ."""
+
+MOST_RECORDS = 255
+
 
 def read_record(view: View, command: CommandApdu) -> Outcome:
     """Answer a record, or all from a number on; the file becomes current, and so does the record.
@@ -35,7 +40,7 @@ def read_record(view: View, command: CommandApdu) -> Outcome:
         if not data:
             raise Refuse(0x6A83)
     else:
-        number = _record_number(view, file, command.p1, mode)
+        number = _record_number(view, address, file, command.p1, mode)
         data = file.records[number - 1]
     ne = command.ne
     if ne is None:
@@ -49,7 +54,7 @@ def read_record(view: View, command: CommandApdu) -> Outcome:
 
 
 def update_record(view: View, command: CommandApdu) -> Outcome:
-    """Plan the record's new content; in a cyclic file a new newest record.
+    """Plan the record's new content; in a cyclic file a new newest record, for which P1 and mode are 00, 3 or 01, 4.
 
     Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6700 no data or a wrong length,
     6A86 mode, 6A83 no such record, 6A80 no TLV, 6A84 the file is full.
@@ -58,10 +63,10 @@ def update_record(view: View, command: CommandApdu) -> Outcome:
     mode = command.p2 & 0x07
     after = view.session._replace(file=address, record=1)
     if file.kind is FileKind.CYCLIC:
-        if mode not in (PREVIOUS, BY_NUMBER):
+        if (command.p1, mode) not in TURNS:
             raise Refuse(0x6A86)
         return Outcome(b"", 0x9000, after, ((push(address, file, command.data),),))
-    number = _record_number(view, file, command.p1, mode)
+    number = _record_number(view, address, file, command.p1, mode)
     _check_room(file, command.data, file.records[number - 1])
     write = PutRecord(address, number - 1, command.data)
     return Outcome(b"", 0x9000, after._replace(record=number), ((write,),))
@@ -102,11 +107,11 @@ def _writable(view: View, command: CommandApdu) -> tuple[Address, Elementary]:
     return address, file
 
 
-def _record_number(view: View, file: Elementary, p1: int, mode: int) -> int:
+def _record_number(view: View, address: Address, file: Elementary, p1: int, mode: int) -> int:
     """The number, from 1, of the record that P1 and the mode name. Refuses 6A86 an unknown mode, 6A83 none there."""
     records = file.records
     if mode == BY_NUMBER:
-        number = p1 or view.session.record
+        number = p1 or _current_record(view, address)
         if not 1 <= number <= len(records):
             raise Refuse(0x6A83)
         return number
@@ -118,11 +123,19 @@ def _record_number(view: View, file: Elementary, p1: int, mode: int) -> int:
     raise Refuse(0x6A83)
 
 
+def _current_record(view: View, address: Address) -> int:
+    """The number of the file's current record, 0 when it has none: a file just come to by its short identifier."""
+    return view.session.record if view.session.file == address else 0
+
+
 def _check_room(file: Elementary, data: bytes, replaced: bytes) -> None:
     if file.kind is FileKind.LINEAR_VARIABLE:
         if len(data) < 2 or data[1] != len(data) - 2:
             raise Refuse(0x6A80)
         if file.size and sum(map(len, file.records)) - len(replaced) + len(data) > file.size:
             raise Refuse(0x6A84)
-    elif not replaced and len(file.records) >= file.size:
+        room = MOST_RECORDS
+    else:
+        room = file.size
+    if not replaced and len(file.records) >= room:
         raise Refuse(0x6A84)

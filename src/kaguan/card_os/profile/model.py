@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import ProfileError
+from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
 from kaguan.card_os.profile.rules import AccessRule
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.vault import Usage
@@ -105,6 +106,11 @@ class KeySpec:
     tries: int = 0
     psam: str = ""
     hsm: str = ""
+
+    @property
+    def type(self) -> int:
+        """The type byte that the chip files the key under."""
+        return TYPE_OF_USAGE[self.usage]
 
     @property
     def master_label(self) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_LONG_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])([0-9]{6})[0-9]{4,12}([0-9Xx]{4})(?![0-9A-Za-z])")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{13,}[0-9Xx]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,5 @@ def mask_name(name: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Return the text with every number of 14 to 22 digits masked, wherever it stands."""
+    """Return the text with every number of 14 digits or more masked, wherever it stands."""
     return _LONG_NUMBER.sub(lambda match: mask_number(match.group(0)), text)

@@ -172,6 +172,7 @@ def use_case(
     """Make a function over a Case a use case, asked for by an actor under a request id that the client made.
 
     `result` is a flat dataclass of plain values, so that a receipt can give it back.
+    A colleague at the same institution may ask again; another institution's request of that id is another request.
     Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
     """
 
@@ -180,7 +181,7 @@ def use_case(
         def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 raise TypeError(f"{work.__name__} takes keyword arguments only")
-            request = _Request(actor, request_id, action, right, fingerprint([actor, kwargs]))
+            request = _Request(actor, request_id, action, right, fingerprint([actor.institution, kwargs]))
             notes: dict[str, object] = {}
             try:
                 with transaction.atomic(durable=True):

@@ -1,0 +1,387 @@
+"""`kaguan cms`: the back office at the command line.
+
+Django is loaded inside the commands, after the database is known, so that `kaguan --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID, uuid4
+
+import click
+
+from kaguan.apdu.errors import InputError
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.guards import Verdict
+from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
+from kaguan.cms.rules.rights import Role
+from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE
+from kaguan.cms.store import open_store
+
+if TYPE_CHECKING:
+    from kaguan.cms.queries import Record
+    from kaguan.cms.services.case import Actor
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A read: of which database, and shown how."""
+
+    database: str
+    as_json: bool
+
+    def show(self, record: Record | list[Record]) -> None:
+        """Leave the record on the screen, as JSON or as one line a value."""
+        if self.as_json:
+            click.echo(json.dumps(record, ensure_ascii=False, indent=2))
+            return
+        for part in record if isinstance(record, list) else [record]:
+            _show_lines(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A change: asked for by whom, from where, and under which id."""
+
+    database: str
+    operator: str
+    institution: str
+    request_id: UUID
+
+    def open(self) -> Actor:
+        """Return the actor, with the database open."""
+        _open_existing(self.database)
+        from kaguan.cms.services.case import Actor  # noqa: PLC0415
+
+        return Actor(self.operator, self.institution)
+
+    def show(self, result: Any) -> None:
+        """Leave the result of the use case on the screen."""
+        _show_lines({"request_id": str(self.request_id), **asdict(result)})
+
+
+def _show_lines(record: dict[str, object]) -> None:
+    width = max(len(name) for name in record)
+    for name, value in record.items():
+        text = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
+        click.echo(f"{name:<{width}}  {text}")
+
+
+def _open_existing(database: str) -> None:
+    if not Path(database).is_file():
+        raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
+    open_store(database)
+
+
+def _database(command: Command) -> Command:
+    return click.option(
+        "--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE"
+    )(command)
+
+
+def asks(command: Command) -> Command:
+    """Give a read its options: `--db` and `--json`."""
+    return _database(click.option("--json", "as_json", is_flag=True, help="Show JSON.")(command))
+
+
+def changes(command: Command) -> Command:
+    """Give a change its options: `--db`, who asks from where, and the request's id."""
+    options = [
+        click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
+        click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
+        click.option("--request-id", type=click.UUID, default=uuid4, help="Give it again to ask the same again."),
+    ]
+    for option in options:
+        command = option(command)
+    return _database(command)
+
+
+def shows_document(command: Command) -> Command:
+    """Give a change the options for the identity document on the counter."""
+    options = [
+        click.option("--cert-type", default="01", show_default=True),
+        click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
+        click.option("--original/--copy", required=True, help="What was shown."),
+    ]
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.group()
+def cms() -> None:
+    """Card management: cards, holders, stock, loss, accounts, audit."""
+
+
+@cms.command()
+@click.argument("database")
+@click.option("--region", "region_code", default="990100", show_default=True)
+@click.option("--settings", "settings_file", type=existing_file, help="JSON file with the region's settings.")
+@click.option("--authority", default="SSB", show_default=True)
+@click.option("--administrator", default="admin", show_default=True)
+def init(database: str, region_code: str, settings_file: Path | None, authority: str, administrator: str) -> None:
+    """Make DATABASE, with a region, its authority and a first administrator."""
+    region = DEFAULT_REGION
+    if settings_file:
+        region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
+    open_store(database)
+    from kaguan.cms.services.set_up import found  # noqa: PLC0415
+
+    found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
+    click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
+
+
+@cms.group()
+def institution() -> None:
+    """Authorities, outlets, clinics, pharmacies."""
+
+
+@institution.command("add")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in InstitutionKind]), required=True)
+@click.option("--bank-code", default="")
+@click.option("--designated", is_flag=True)
+@changes
+def institution_add(code: str, name: str, kind: str, bank_code: str, *, designated: bool, **asked: Any) -> None:
+    """Put the institution CODE on the books."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.set_up import register_institution  # noqa: PLC0415
+
+    result = register_institution(
+        actor,
+        request.request_id,
+        code=code,
+        name=name,
+        kind=InstitutionKind(kind),
+        bank_code=bank_code,
+        designated=designated,
+    )
+    request.show(result)
+
+
+@cms.group()
+def operator() -> None:
+    """The people who work with the system."""
+
+
+@operator.command("add")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--at", "employer", required=True, help="Code of the institution that employs them.")
+@click.option("--role", "roles", type=click.Choice([role.value for role in Role]), multiple=True, required=True)
+@changes
+def operator_add(code: str, name: str, employer: str, roles: tuple[str, ...], **asked: Any) -> None:
+    """Let the operator CODE work."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.set_up import register_operator  # noqa: PLC0415
+
+    result = register_operator(
+        actor, request.request_id, code=code, name=name, institution=employer, roles=[Role(role) for role in roles]
+    )
+    request.show(result)
+
+
+@cms.group()
+def order() -> None:
+    """Orders of cards."""
+
+
+@order.command("record")
+@click.argument("order_zip", type=existing_file)
+@changes
+def order_record(order_zip: Path, **asked: Any) -> None:
+    """Put the factory order ORDER_ZIP on the books."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.order_rows import read_order_rows  # noqa: PLC0415
+    from kaguan.cms.services.orders import order_cards  # noqa: PLC0415
+
+    order_no, rows = read_order_rows(order_zip)
+    request.show(order_cards(actor, request.request_id, order_no=order_no, rows=rows))
+
+
+@cms.group()
+def stock() -> None:
+    """Cards in custody."""
+
+
+@stock.command("receive")
+@click.argument("return_file", type=existing_file)
+@click.option("--outlet", default="", help="Who keeps the cards, if not the operator's own institution.")
+@changes
+def stock_receive(return_file: Path, outlet: str, **asked: Any) -> None:
+    """Take the cards of the bureau's good RETURN_FILE into stock."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.stock import receive_stock  # noqa: PLC0415
+    from kaguan.personalization.returnfile import read_return  # noqa: PLC0415
+
+    with return_file.open("rb") as stream:
+        rows = list(read_return(stream, file=return_file.name))
+    request.show(receive_stock(actor, request.request_id, rows=rows, outlet=outlet))
+
+
+@cms.group()
+def card() -> None:
+    """Cards and their lives."""
+
+
+@card.command("show")
+@click.argument("card_no")
+@asks
+def card_show(card_no: str, **asked: Any) -> None:
+    """Show where card CARD_NO stands."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.queries import card_record  # noqa: PLC0415
+
+    question.show(card_record(card_no))
+
+
+@card.command("events")
+@click.argument("card_no")
+@asks
+def card_events_(card_no: str, **asked: Any) -> None:
+    """Show every step in the life of card CARD_NO."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.queries import card_events  # noqa: PLC0415
+
+    question.show(card_events(card_no))
+
+
+@card.command("hand-over")
+@click.argument("card_no")
+@click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), required=True)
+@shows_document
+@changes
+def card_hand_over(card_no: str, verdict: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+    """Hand card CARD_NO to its holder, after comparing the person with the document."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.issue import hand_over  # noqa: PLC0415
+
+    document = Document(cert_type, cert_no, original)
+    request.show(hand_over(actor, request.request_id, card_no=card_no, document=document, verdict=Verdict(verdict)))
+
+
+@cms.group()
+def loss() -> None:
+    """Lost cards."""
+
+
+@loss.command("temporary")
+@click.argument("card_no")
+@changes
+def loss_temporary(card_no: str, **asked: Any) -> None:
+    """Report card CARD_NO lost for the time being."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.loss import report_temporary_loss  # noqa: PLC0415
+
+    request.show(report_temporary_loss(actor, request.request_id, card_no=card_no))
+
+
+@loss.command("formal")
+@click.argument("card_no")
+@shows_document
+@changes
+def loss_formal(card_no: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+    """Report card CARD_NO formally lost."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.loss import report_formal_loss  # noqa: PLC0415
+
+    document = Document(cert_type, cert_no, original)
+    request.show(report_formal_loss(actor, request.request_id, card_no=card_no, document=document))
+
+
+@loss.command("release")
+@click.argument("card_no")
+@shows_document
+@changes
+def loss_release(card_no: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+    """Give the found card CARD_NO back to use."""
+    request = Request(**asked)
+    actor = request.open()
+    from kaguan.cms.services.loss import release_loss  # noqa: PLC0415
+
+    document = Document(cert_type, cert_no, original)
+    request.show(release_loss(actor, request.request_id, card_no=card_no, document=document))
+
+
+@cms.group()
+def holder() -> None:
+    """People who have cards."""
+
+
+@holder.command("show")
+@click.argument("number")
+@asks
+def holder_show(number: str, **asked: Any) -> None:
+    """Show the person with this NUMBER in the books or on the identity document."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.queries import holder_record  # noqa: PLC0415
+
+    question.show(holder_record(number))
+
+
+@cms.group()
+def account() -> None:
+    """Accounts of the books."""
+
+
+@account.command("show")
+@click.argument("code")
+@asks
+def account_show(code: str, **asked: Any) -> None:
+    """Show the account CODE, such as PA:1 or PURSE:A000F9XV3, with its newest entries."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.queries import account_record  # noqa: PLC0415
+
+    question.show(account_record(code))
+
+
+@cms.group()
+def ledger() -> None:
+    """The books as a whole."""
+
+
+@ledger.command("verify")
+@asks
+def ledger_verify(**asked: Any) -> None:
+    """Replay all entries and compare every balance."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.ledger.proof import verify_books  # noqa: PLC0415
+
+    question.show(verify_books()._asdict())
+
+
+@cms.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+@asks
+def audit_verify(**asked: Any) -> None:
+    """Check the chain of the audit log; note the head somewhere else."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.audit import verify_chain  # noqa: PLC0415
+
+    question.show(verify_chain()._asdict())

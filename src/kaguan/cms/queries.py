@@ -1,0 +1,104 @@
+"""What the books say, as plain records to show; people stand masked in them."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from kaguan.cms.ledger.accounts import balance, kind_of, personal_account, purse_account
+from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder
+from kaguan.cms.rules.documents import mask_name, mask_number
+from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
+from kaguan.cms.rules.refusals import NotFound
+
+Record = dict[str, object]
+
+
+def card_record(card_no: str) -> Record:
+    """Return the card with the names of its four states and its purse's balance; refuse with NotFound."""
+    card = Card.objects.filter(pk=card_no).first()
+    if card is None:
+        raise NotFound(f"no card {card_no} is on the books")
+    return {
+        "card_no": card.card_no,
+        "card_ident_code": card.card_ident_code or "",
+        "atr": card.atr,
+        "holder": card.holder_id,
+        "name": mask_name(card.holder.name),
+        "bank_code": card.bank_code,
+        "bank_card_no": mask_number(card.bank_card_no),
+        "production": Production(card.production).name,
+        "application": Application(card.application).name,
+        "bank_function": BankFunction(card.bank_function).name,
+        "pin": Pin(card.pin).name,
+        "issue_date": card.issue_date.isoformat(),
+        "valid_until": card.valid_until.isoformat(),
+        "chip_blocked_at": card.chip_blocked_at.isoformat() if card.chip_blocked_at else "",
+        "replaced_by": card.replaced_by.card_no if card.replaced_by else "",
+        "purse_fen": balance(purse_account(card_no)),
+    }
+
+
+def card_events(card_no: str) -> list[Record]:
+    """Return every step of the card's life, oldest first; refuse with NotFound."""
+    card_record(card_no)
+    return [
+        {
+            "at": event.at.isoformat(timespec="seconds"),
+            "axis": event.axis,
+            "event": event.event,
+            "from": event.from_state,
+            "to": event.to_state,
+            "reason": event.reason,
+            "operator": event.operator,
+            "institution": event.institution,
+        }
+        for event in CardEvent.objects.filter(card=card_no).order_by("id")
+    ]
+
+
+def holder_record(number: str) -> Record:
+    """Return the person with that number in the books or on the identity document; refuse with NotFound.
+
+    The medical account is in normal use while one of the person's cards is.
+    """
+    by_number = Q(pk=number) if number.isascii() and number.isdigit() and len(number) < 14 else Q(cert_no=number)
+    holder = Holder.objects.filter(by_number).first()
+    if holder is None:
+        raise NotFound(f"no person {mask_number(number)} is on the books")
+    cards = {
+        card.card_no: Application(card.application).name
+        for card in Card.objects.filter(holder=holder).order_by("card_no")
+    }
+    return {
+        "holder": holder.pk,
+        "cert_type": holder.cert_type,
+        "cert_no": mask_number(holder.cert_no),
+        "name": mask_name(holder.name),
+        "region": holder.region.code,
+        "cards": cards,
+        "medical_account": "normal" if Application.NORMAL.name in cards.values() else "suspended",
+        "medical_account_fen": balance(personal_account(holder.pk)),
+    }
+
+
+def account_record(code: str) -> Record:
+    """Return the account with its ten newest entries, newest first; refuse with NotFound."""
+    account = Account.objects.filter(pk=code).first()
+    if account is None:
+        raise NotFound(f"no account {code} is on the books")
+    touching = Entry.objects.filter(Q(source=account) | Q(destination=account)).select_related("transfer")
+    return {
+        "account": account.code,
+        "kind": kind_of(account.code).name,
+        "balance_fen": account.balance_fen,
+        "newest_entries": [
+            {
+                "at": entry.transfer.at.isoformat(timespec="seconds"),
+                "transfer": str(entry.transfer.pk),
+                "kind": entry.transfer.kind,
+                "phase": entry.transfer.phase,
+                "amount_fen": entry.amount_fen if entry.destination.code == code else -entry.amount_fen,
+            }
+            for entry in touching.order_by("-id")[:10]
+        ],
+    }

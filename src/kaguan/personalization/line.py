@@ -1,0 +1,237 @@
+"""The line: an order comes in, stations work it off, return files go out.
+
+Everything is in the job's folder, and the same call goes on where a killed one stopped:
+`job.sqlite` the rows, `cards/` the finished cards, `return-good.txt`, `return-bad.txt`, `report.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kaguan.apdu.errors import LinkError, OrderError, RuleBroken
+from kaguan.card_os.profile import CardProfile
+from kaguan.durable import InUse, locked, whole_file, write_whole
+from kaguan.personalization.holder_rules import HolderRules
+from kaguan.personalization.job import Counts, Job, JobTerms, OtherOrder
+from kaguan.personalization.keystore import make_test_store
+from kaguan.personalization.order import Holder, open_order
+from kaguan.personalization.order_check import OrderReport, check_order
+from kaguan.personalization.returnfile import RejectRow, ReturnRow, write_rejects, write_return
+
+DATABASE = "job.sqlite"
+CARDS = "cards"
+_LOCK = ".line.lock"
+STATIONS_LOCK = ".stations.lock"
+MOST_RESTARTS = 3
+POLL_SECONDS = 0.1
+
+
+class OrderRefused(OrderError):
+    """The order has faults; nothing was made. `report` lists them all."""
+
+    def __init__(self, report: OrderReport, file: str) -> None:
+        self.report = report
+        super().__init__(f"{len(report.faults)} faults, nothing was made", file=file)
+
+
+class StationsDied(LinkError):
+    """Stations kept dying; the job is unfinished and the same command goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineOrder:
+    """What to run, where, and how."""
+
+    order: Path
+    out: Path
+    profile: CardProfile
+    rules: HolderRules
+    store: Path | None = None
+    passphrase: bytes | None = None
+    stations: int = 2
+    backend: str = "emulator"
+    reader: str = ""
+    skip_bad: bool = False
+
+
+def run_line(line: LineOrder, progress: Callable[[Counts], None]) -> Counts:
+    """Every row of the order has its good card or its reason, and the return files say so.
+
+    `progress` is called with the state of the rows now and then.
+    Raises:
+        InUse: another run works in the folder.
+        OtherOrder: the folder belongs to another order.
+        OrderRefused: the order has faults that are not to be skipped.
+        StationsDied: stations died again and again.
+    """
+    line.out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with locked(line.out / _LOCK, f"the job in {line.out}"), ExitStack() as stack:
+        _wait_for_orphans(line.out)
+        (line.out / CARDS).mkdir(exist_ok=True)
+        job = stack.enter_context(Job(line.out / DATABASE))
+        _take_in(job, line)
+        job.release()
+        before = job.counts().good
+        _work_off(job, line, progress)
+        counts = job.counts()
+        progress(counts)
+        _write_results(job, line, counts, counts.good - before, time.monotonic() - started)
+    return counts
+
+
+def job_counts(out: Path) -> Counts:
+    """How the job in the folder stands.
+
+    Raises:
+        RuleBroken: there is none.
+    """
+    path = out / DATABASE
+    if not path.exists():
+        raise RuleBroken(f"{out} holds no personalization job: start one with 'kaguan perso run'")
+    with Job(path) as job:
+        if not job.exists:
+            raise RuleBroken(f"the job in {out} has not taken its order in yet: run 'kaguan perso run' again")
+        return job.counts()
+
+
+def _wait_for_orphans(out: Path) -> None:
+    """Return when no station of a killed run is left; each ends by itself with the card it is at."""
+    for _ in range(300):
+        try:
+            with locked(out / STATIONS_LOCK, f"the stations of {out}"):
+                return
+        except InUse:
+            time.sleep(POLL_SECONDS)
+    raise InUse(f"stations of an earlier run still work in {out}: stop them and try again")
+
+
+def _take_in(job: Job, line: LineOrder) -> None:
+    digest = _digest(line.order)
+    if job.exists:
+        if job.terms.order_digest != digest:
+            raise OtherOrder(f"{line.out} holds the job of another order: choose another folder")
+        job.order_moved(str(line.order.resolve()))
+        return
+    report = check_order(line.order, line.rules)
+    if report.file_faults or (report.row_faults and not line.skip_bad):
+        raise OrderRefused(report, line.order.name)
+    store = line.store
+    if store is None:
+        store = line.out / "keys" / "test.store"
+        store.parent.mkdir(exist_ok=True, mode=0o700)
+        ceremony = make_test_store(store, line.profile)
+        write_whole(store.with_name("ceremony.txt"), f"{ceremony}\n".encode())
+    with open_order(line.order) as order:
+        assert order.name is not None  # noqa: S101 - `open_order` has refused it otherwise
+        terms = JobTerms(
+            digest, str(line.order.resolve()), line.profile.name, order.name.city, str(store.resolve()), line.backend
+        )
+        job.open_with(terms, _rows(order.holders(), report), _first_chip())
+
+
+def _rows(holders: Iterable[Holder], report: OrderReport) -> Iterator[tuple[Holder, str]]:
+    reasons: dict[int, str] = {}
+    for fault in report.row_faults:
+        text = f"{fault.column}: {fault.reason}"
+        reasons[fault.line] = f"{reasons[fault.line]}; {text}" if fault.line in reasons else text
+    for holder in holders:
+        yield holder, reasons.get(holder.line, "")
+
+
+def _first_chip() -> int:
+    """The serial number of the stock's first chip: year and month, then a lot of its own, so that no two jobs' chips
+    share the four bytes that their cards' identification codes are made of."""
+    year_month = int(time.strftime("%y%m"), 16)
+    return year_month << 32 | secrets.randbits(31)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _work_off(job: Job, line: LineOrder, progress: Callable[[Counts], None]) -> None:
+    stations: dict[int, subprocess.Popen[bytes]] = {}
+    restarts = 0
+    try:
+        count = min(line.stations, job.counts().open)
+        for number in range(1, count + 1):
+            stations[number] = _start_station(line, number)
+        while stations:
+            time.sleep(POLL_SECONDS)
+            progress(job.counts())
+            for number, process in list(stations.items()):
+                code = process.poll()
+                if code is None:
+                    continue
+                _close(process)
+                del stations[number]
+                if code:
+                    job.release(number)
+                    restarts += 1
+                    if restarts > MOST_RESTARTS:
+                        raise StationsDied(
+                            f"station {number} ended with {code} and {MOST_RESTARTS} were restarted before: "
+                            "mend what it says above, then run the same command again"
+                        )
+                    stations[number] = _start_station(line, number)
+    finally:
+        for process in stations.values():
+            _close(process)
+        for process in stations.values():
+            process.wait()
+
+
+def _start_station(line: LineOrder, number: int) -> subprocess.Popen[bytes]:
+    """A station process. It lives while its standard input is open; the passphrase comes in there."""
+    command = [sys.executable, "-m", "kaguan", "perso", "station", str(line.out), "--number", str(number)]
+    if line.reader:
+        command += ["--reader", line.reader]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+    pipe = _pipe(process)
+    pipe.write((line.passphrase or b"") + b"\n")
+    pipe.flush()
+    return process
+
+
+def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    return process.stdin
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    try:
+        _pipe(process).close()
+    except BrokenPipeError:
+        os.waitpid(process.pid, os.WNOHANG)
+
+
+def _write_results(job: Job, line: LineOrder, counts: Counts, made: int, seconds: float) -> None:
+    with whole_file(line.out / "return-good.txt") as file:
+        write_return(file, (ReturnRow.of(holder, card_ident_code=code, atr=atr) for holder, code, atr in job.good()))
+    with whole_file(line.out / "return-bad.txt") as file:
+        write_rejects(file, (RejectRow.of(holder, stage=stage, reason=reason) for holder, stage, reason in job.bad()))
+    report = {
+        "order": line.order.name,
+        "profile": line.profile.name,
+        "region": job.terms.region,
+        "stations": line.stations,
+        **counts._asdict(),
+        "chips_scrapped": counts.chips - counts.good,
+        "made_in_this_run": made,
+        "seconds": round(seconds, 3),
+        "cards_per_second": round(made / seconds, 1),
+    }
+    write_whole(line.out / "report.json", json.dumps(report, indent=2, ensure_ascii=False).encode() + b"\n")

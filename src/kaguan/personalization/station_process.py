@@ -1,0 +1,53 @@
+"""A station as a process of its own: works off claims until there are none, or until its supervisor is gone."""
+
+from __future__ import annotations
+
+import select
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from kaguan.card_os.profile import load_profile
+from kaguan.durable import locked
+from kaguan.personalization.job import Job
+from kaguan.personalization.keystore import open_store
+from kaguan.personalization.line import CARDS, DATABASE, STATIONS_LOCK
+from kaguan.personalization.order import open_order
+from kaguan.personalization.reader_stock import ReaderStock
+from kaguan.personalization.station import EmulatedStock, Station, Stock
+from kaguan.vault.secret import Secret
+
+CLAIMS_AT_ONCE = 8
+
+
+def run_station(out: Path, number: int, passphrase: Secret | None, reader: str = "") -> None:
+    """No row of the job in this folder is pending, or the supervisor has closed this process's standard input.
+
+    `reader` is the PC/SC reader of a job whose chips are real.
+
+    Raises:
+        KaguanError: the store, the order or the profile cannot be opened.
+        OSError, sqlite3.Error: the disk fails.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(locked(out / STATIONS_LOCK, f"the stations of {out}", shared=True))
+        job = stack.enter_context(Job(out / DATABASE))
+        terms = job.terms
+        order = stack.enter_context(open_order(Path(terms.order_path)))
+        profile = load_profile(terms.profile)
+        vault = open_store(Path(terms.store), passphrase)
+        stock: Stock = (
+            EmulatedStock(profile, out / CARDS) if terms.backend == "emulator" else ReaderStock(profile, reader)
+        )
+        station = Station(job, order, vault, profile, terms.region, stock)
+        while claims := job.claim(number, CLAIMS_AT_ONCE):
+            for claim in claims:
+                if _alone():
+                    return
+                station.work(claim)
+
+
+def _alone() -> bool:
+    """Whether standard input has ended, and with it whoever started this station."""
+    ready, _, _ = select.select([sys.stdin], [], [], 0)
+    return bool(ready)

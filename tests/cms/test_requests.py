@@ -1,0 +1,199 @@
+"""Every use case, asked twice, answers the same and does nothing twice."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, return_row, shown
+from kaguan.cms import services
+from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Institution, Receipt, Transfer
+from kaguan.cms.rules.guards import Verdict
+from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
+from kaguan.cms.rules.purchases import Item, ItemCategory
+from kaguan.cms.rules.refusals import IdempotencyConflict, NotFound, RuleBroken
+from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.rules.rights import Role
+from kaguan.cms.services import contributions, issue, load, lock, loss, orders, pin, purchase, set_up, stock
+
+CARD = "990100001"
+ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
+LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0}
+REPLACEMENT = {
+    "card_no": CARD,
+    "new_card_no": "990100002",
+    "order_no": "R1",
+    "issue_date": ISSUED,
+    "valid_until": EXPIRES,
+}
+DEBITED = {"tac": "0F1E2D3C", "terminal_no": "990100000001", "terminal_sequence": 7, "offline_sequence": 0}
+
+
+def nothing(town, request_id):
+    pass
+
+
+def ordered(town, request_id):
+    town.order()
+
+
+def received(town, request_id):
+    town.order()
+    town.receive(CARD)
+
+
+def handed_over(town, request_id):
+    received(town, request_id)
+    town.hand_over(CARD)
+
+
+def active(town, request_id):
+    town.active_card()
+    town.credit()
+
+
+def funded(town, request_id):
+    active(town, request_id)
+    town.load(CARD, 5_000)
+
+
+def loading(town, request_id):
+    active(town, request_id)
+    load.begin_load(town.teller, request_id, **LOAD)
+
+
+def buying(town, request_id):
+    funded(town, request_id)
+    purchase.authorise_purchase(town.cashier, request_id, card_no=CARD, items=[Item(ItemCategory.DRUG, 100)])
+
+
+def in_state(application):
+    def prepare(town, request_id):
+        active(town, request_id)
+        Card.objects.update(application=application)
+
+    return prepare
+
+
+def lost_long_ago(town, request_id):
+    active(town, request_id)
+    Card.objects.update(application=Application.TEMPORARY_LOSS)
+    CardEvent.objects.create(
+        card_id=CARD,
+        at=timezone.now() - timedelta(days=11),
+        event="report_temporary_loss",
+        request_id=uuid4(),
+    )
+
+
+def replaced(town, request_id):
+    funded(town, request_id)
+    loss.report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
+    orders.order_replacement(town.clerk, uuid4(), **REPLACEMENT)
+    Card.objects.filter(card_no="990100002").update(application=Application.NORMAL)
+    loss.confirm_blocked(town.clerk, uuid4(), card_no=CARD, how="reader")
+
+
+ON_CARD = {"card_no": CARD}
+WITH_DOCUMENT = {"card_no": CARD, "document": shown()}
+CASES = [
+    (set_up.register_institution, "administrator", nothing, {"code": "H", "name": "H", "kind": InstitutionKind.HOSPITAL}),
+    (set_up.register_operator, "administrator", nothing, {"code": "o", "name": "o", "institution": "SSB", "roles": [Role.HOTLINE]}),
+    (set_up.register_holder, "clerk", nothing, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
+    (set_up.blacklist_institution, "administrator", nothing, {"code": "CLINIC-1", "breach": "x"}),
+    (set_up.set_region, "administrator", nothing, {"settings": {"temporary_loss_days": 3}}),
+    (orders.order_cards, "clerk", nothing, {"order_no": "B9", "rows": [ORDER_ROW]}),
+    (orders.order_replacement, "clerk", in_state(Application.FORMAL_LOSS), REPLACEMENT),
+    (stock.receive_stock, "teller", ordered, {"rows": [return_row(CARD)]}),
+    (issue.hand_over, "teller", received, {**WITH_DOCUMENT, "verdict": Verdict.SAME_PERSON}),
+    (issue.activate, "teller", handed_over, WITH_DOCUMENT),
+    (pin.record_pin_change, "cashier", active, ON_CARD),
+    (pin.record_pin_blocked, "cashier", active, ON_CARD),
+    (pin.reset_pin, "teller", active, WITH_DOCUMENT),
+    (contributions.credit_contribution, "clerk", active, {"cert_type": "01", "cert_no": CERT_NO, "month": date(2025, 5, 1), "base_fen": 10_000}),
+    (load.begin_load, "teller", active, LOAD),
+    (load.begin_carry_over, "teller", replaced, {"card_no": "990100002", "purse_before_fen": 0, "online_sequence": 0}),
+    (load.confirm_load, "teller", loading, {"tac": "A1B2C3D4"}),
+    (load.cancel_load, "teller", loading, {"why": "removed"}),
+    (load.mark_load_grey, "teller", loading, {}),
+    (purchase.authorise_purchase, "cashier", funded, {"card_no": CARD, "items": [Item(ItemCategory.DRUG, 100)]}),
+    (purchase.record_purchase, "cashier", buying, DEBITED),
+    (purchase.cancel_purchase, "cashier", buying, {"why": "left"}),
+    (purchase.mark_purchase_grey, "cashier", buying, {}),
+    (loss.report_temporary_loss, "hotline", active, ON_CARD),
+    (loss.report_formal_loss, "teller", active, WITH_DOCUMENT),
+    (loss.release_loss, "hotline", in_state(Application.TEMPORARY_LOSS), ON_CARD),
+    (loss.lapse_loss, "hotline", lost_long_ago, ON_CARD),
+    (loss.confirm_blocked, "teller", in_state(Application.FORMAL_LOSS), {**ON_CARD, "how": "reader"}),
+    (lock.lock, "clerk", active, {**ON_CARD, "reason": LockReason.OTHER}),
+    (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
+    (lock.seal, "clerk", ordered, ON_CARD),
+    (lock.cancel, "clerk", active, {**ON_CARD, "reason": CancelReason.DEATH}),
+]  # fmt: skip
+ALWAYS_REFUSED = {load.refuse_cash_top_up}
+
+
+def books():
+    """Everything that a second answer must not touch."""
+    return (
+        list(Account.objects.order_by("code").values_list()),
+        list(Card.objects.order_by("card_no").values_list()),
+        [model.objects.count() for model in (Transfer, Entry, CardEvent, AuditEntry, Receipt, Institution)],
+    )
+
+
+def use_cases():
+    """Every use case that the services offer."""
+    for module in pkgutil.iter_modules(services.__path__):
+        for thing in vars(importlib.import_module(f"kaguan.cms.services.{module.name}")).values():
+            if hasattr(thing, "__wrapped__") and thing.__module__.startswith("kaguan.cms.services"):
+                yield thing
+
+
+def test_every_use_case_is_asked_here():
+    assert set(use_cases()) - ALWAYS_REFUSED == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_asked_again_it_answers_the_same_and_does_nothing(town, ask, who, prepare, asked):
+    request_id, actor = uuid4(), getattr(town, who)
+    prepare(town, request_id)
+    first = ask(actor, request_id, **asked)
+    after = books()
+    assert ask(actor, request_id, **asked) == first
+    assert books() == after
+    lines = AuditEntry.objects.filter(request_id=request_id, outcome="done")
+    assert lines.latest("sequence").operator == actor.operator
+
+
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare, asked):
+    request_id, actor = uuid4(), getattr(town, who)
+    prepare(town, request_id)
+    ask(actor, request_id, **asked)
+    *state, counts = books()
+    with pytest.raises(IdempotencyConflict):
+        ask(actor, request_id, **asked, surprise=1)
+    *state_after, counts_after = books()
+    assert state_after == state
+    assert [after - before for before, after in zip(counts, counts_after, strict=True)] == [0, 0, 0, 1, 0, 0]
+
+
+def test_a_refusal_changes_the_audit_log_alone_and_may_be_asked_again(town):
+    request_id = UUID(int=1)
+    with pytest.raises(NotFound):
+        loss.report_temporary_loss(town.hotline, request_id, card_no=CARD)
+    line = AuditEntry.objects.latest("sequence")
+    assert (line.outcome, line.detail["why"]) == ("NotFound", f"no card {CARD} is on the books")
+    assert not Receipt.objects.filter(request_id=request_id).exists()
+    town.active_card()
+    assert loss.report_temporary_loss(town.hotline, request_id, card_no=CARD).application == "4"
+
+
+def test_refusals_end_the_program_with_the_rules_exit_code():
+    assert RuleBroken.exit_code == NotFound.exit_code == 5
