@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import click
 
 from kaguan import __version__
+from kaguan.apdu.errors import KaguanError
 
 DISK_FAILED = 5
 BUG = 70
@@ -67,8 +69,6 @@ def kaguan() -> None:
 
 def main() -> None:
     """Run `kaguan` and end with its exit code."""
-    from kaguan.apdu.errors import KaguanError
-
     try:
         kaguan(prog_name="kaguan")
     except KaguanError as error:
@@ -78,3 +78,7 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"kaguan: {place}{error.strerror or error}: mend it and run the same command again", err=True)
         sys.exit(DISK_FAILED)
+    except Exception:
+        traceback.print_exc()
+        click.echo("kaguan: this is a bug; the lines above say where", err=True)
+        sys.exit(BUG)

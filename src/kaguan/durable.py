@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from kaguan.apdu.errors import RuleBroken
+from kaguan.apdu.errors import KaguanError, RuleBroken
 
 
 class InUse(RuleBroken):
     """Another process is at work there."""
+
+
+class DiskFailed(KaguanError):
+    """The disk is full or broken; what was stored before stays good."""
+
+    exit_code = 5
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
 
-from cms.town import CERT_NO, NAME, return_row
-from kaguan.apdu.errors import InputError
+from cms.town import return_row
+from kaguan.apdu.errors import InputError, OrderError
 from kaguan.cms.cli import cms
-from kaguan.cms.rules.refusals import NotEligible, NotFound
-from kaguan.personalization.order import HOLDER_COLUMNS, TASK_COLUMNS
+from kaguan.cms.ledger.posting import Move, post
+from kaguan.cms.models import Region
+from kaguan.cms.order_rows import read_order_rows
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.refusals import IllegalTransition, NotFound, RuleTableError
+from kaguan.cms.services.case import Actor
+from kaguan.cms.services.issue import activate
 from kaguan.personalization.returnfile import write_return
-from personalization.orders import write_order
+from personalization.orders import Order, holder
 
-CARD = "A000F9XV3"
+PERSON = holder(1)
+CARD, CERT_NO, NAME = PERSON["ssseef0507"], PERSON["cert_no"], PERSON["ssseef0609"]
+TELLER = {"who": "teller", "at": "ICBC-1"}
+DOCUMENT = ["--cert-no", CERT_NO, "--original"]
 
 
 @pytest.fixture
@@ -37,40 +46,71 @@ def office(own_store):
     return run
 
 
-def staff(office):
-    office("institution", "add", "ICBC-1", "--name", "outlet", "--kind", "outlet", "--bank-code", "3")
+@pytest.fixture
+def handed_over(office, tmp_path):
+    """The first card of an order of five is in its holder's hands; the others are not made yet."""
+    office("institution", "add", "ICBC-1", "--name", "outlet", "--kind", "outlet", "--bank-code", "95588")
     office("operator", "add", "clerk", "--name", "c", "--at", "SSB", "--role", "authority clerk")
     office("operator", "add", "teller", "--name", "t", "--at", "ICBC-1", "--role", "outlet teller")
-
-
-def test_from_an_order_to_a_lost_card(office, tmp_path):
-    staff(office)
-    row = return_row(CARD)._replace(bank_card_no="")
-    office("order", "record", order_zip(tmp_path), who="clerk")
+    assert "card_count  5" in office("order", "record", Order().write(tmp_path / "order.zip"), who="clerk")
+    row = return_row(CARD, CERT_NO, NAME)._replace(bank_card_no=PERSON["bank_card_no"])
     with (tmp_path / "good.txt").open("wb") as stream:
         write_return(stream, [row])
-    teller = {"who": "teller", "at": "ICBC-1"}
-    assert "card_count   1" in office("stock", "receive", tmp_path / "good.txt", **teller)
-    document = ["--cert-no", CERT_NO, "--original"]
-    office("card", "hand-over", CARD, "--verdict", "same person", *document, **teller)
-    shown = json.loads(office("card", "show", CARD, "--json"))
+    assert "card_count   1" in office("stock", "receive", tmp_path / "good.txt", **TELLER)
+    office("card", "hand-over", CARD, "--verdict", "same person", *DOCUMENT, **TELLER)
+    return office
+
+
+def test_from_an_order_to_the_holders_hands(handed_over):
+    shown = json.loads(handed_over("card", "show", CARD, "--json"))
     assert (shown["production"], shown["application"]) == ("HANDED_OVER", "NOT_ENABLED")
-    events = json.loads(office("card", "events", CARD, "--json"))
+    assert (shown["issue_date"], shown["valid_until"], shown["bank_code"]) == ("2026-11-01", "2036-11-01", "95588")
+    events = json.loads(handed_over("card", "events", CARD, "--json"))
     assert [event["event"] for event in events] == ["order", "receive", "hand_over"]
-    person = office("holder", "show", CERT_NO)
+    person = handed_over("holder", "show", CERT_NO)
     assert "suspended" in person
     assert CERT_NO not in person
     assert NAME not in person
-    assert json.loads(office("ledger", "verify", "--json")) == {"accounts": 0, "transfers": 0, "entries": 0}
-    assert json.loads(office("audit", "verify", "--json"))["entries"] == 7
-    with pytest.raises(NotFound):
-        office("account", "show", "PA:1")
+    assert json.loads(handed_over("ledger", "verify", "--json")) == {"accounts": 0, "transfers": 0, "entries": 0}
+    assert json.loads(handed_over("ledger", "open", "--json")) == []
+    assert json.loads(handed_over("audit", "verify", "--json"))["entries"] == 7
 
 
-def test_a_loss_is_reported_and_released(office, own_store):
-    from cms.town import Town  # noqa: F401
+def test_a_loss_is_reported_and_released(handed_over):
+    with pytest.raises(IllegalTransition, match="not activated"):
+        handed_over("loss", "temporary", CARD, **TELLER)
+    activate(Actor("teller", "ICBC-1"), uuid4(), card_no=CARD, document=Document("01", CERT_NO, original=True))
+    again = ["--request-id", str(uuid4())]
+    for _ in range(2):
+        assert "application    4" in handed_over("loss", "temporary", CARD, *again, **TELLER)
+    assert "application    2" in handed_over("loss", "formal", CARD, *DOCUMENT, **TELLER)
+    assert "application    1" in handed_over("loss", "release", CARD, *DOCUMENT, **TELLER)
 
-    staff(office)
+
+def test_an_account_is_shown_with_its_entries(handed_over):
+    with pytest.raises(NotFound, match="no account PA:1"):
+        handed_over("account", "show", "PA:1")
+    post(uuid4(), "contribution", [Move("PREMIUM_IN", "PA:1", 5)])
+    shown = json.loads(handed_over("account", "show", "PREMIUM_IN", "--json"))
+    assert (shown["balance_fen"], shown["newest_entries"][0]["amount_fen"]) == (-5, -5)
+
+
+def test_region_settings_come_from_a_file(own_store, tmp_path):
+    (tmp_path / "city.json").write_text(json.dumps({"name": "Yunzhou", "banks": ["95588"]}))
+    done = CliRunner().invoke(cms, ["init", own_store, "--settings", str(tmp_path / "city.json")])
+    assert done.exit_code == 0
+    assert Region.objects.get().rules().banks == ("95588",)
+    (tmp_path / "city.json").write_text(json.dumps({"colour": "red"}))
+    done = CliRunner().invoke(cms, ["init", own_store, "--settings", str(tmp_path / "city.json")])
+    assert isinstance(done.exception, RuleTableError)
+
+
+def test_an_order_without_card_numbers_or_days_is_refused_by_row(tmp_path):
+    for column, text in (("ssseef0507", ""), ("ssseef0506", "20361301")):
+        spoilt = Order()
+        spoilt.row(2)[column] = text
+        with pytest.raises(OrderError, match=f"row 2 has no .*{column}"):
+            read_order_rows(spoilt.write(tmp_path / "order.zip"))
 
 
 def test_reads_and_changes_need_a_database(tmp_path):
@@ -95,3 +135,4 @@ def test_a_store_of_its_own_in_a_process_of_its_own(tmp_path):
             text=True,
         )
     assert json.loads(done.stdout)["entries"] == 1
+    assert Path(database).stat().st_mode & 0o077 == 0

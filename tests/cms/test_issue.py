@@ -80,7 +80,6 @@ def test_a_card_is_delivered_before_it_is_activated(town):
             activate(town.teller, uuid4(), card_no=card_no, document=shown())
 
 
-@pytest.mark.acceptance("S0-19")
 def test_the_card_is_handed_to_its_holder_only(town):
     card_no = town.order()
     with pytest.raises(IllegalTransition, match="still being made"):
@@ -119,6 +118,12 @@ def test_nobody_acts_on_a_card_of_their_own(town):
     )
     with pytest.raises(NeedsSecondPerson):
         reset_pin(Actor("self", "ICBC-1"), uuid4(), card_no=card_no, document=shown())
+    Operator.objects.filter(code="self").update(institution="SSB", roles=[Role.AUTHORITY_CLERK.value])
+    clerk = replace(town.clerk, operator="self")
+    with pytest.raises(NeedsSecondPerson):
+        order_cards(clerk, uuid4(), order_no="B2", rows=[replace(ROW, card_no="990100002")])
+    with pytest.raises(NeedsSecondPerson):
+        replace(town, clerk=clerk).credit()
 
 
 def test_rights_come_from_roles_and_employment(town):

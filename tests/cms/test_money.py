@@ -11,6 +11,7 @@ from cms.town import CERT_NO
 from kaguan.cms.ledger.accounts import balance, held_account, merchant_account, personal_account, purse_account
 from kaguan.cms.ledger.proof import total, verify_books
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Transfer
+from kaguan.cms.queries import open_reservations
 from kaguan.cms.rules.money import FundsSource
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.rules.refusals import (
@@ -100,7 +101,6 @@ def test_from_the_account_to_the_card_to_the_clinic(town, card):
     assert total() == 0
 
 
-@pytest.mark.acceptance("S0-7")
 @pytest.mark.acceptance("S0-8")
 def test_a_load_that_the_chip_did_not_take_moves_nothing(town, card):
     load_id = uuid4()
@@ -118,6 +118,8 @@ def test_a_lost_answer_is_grey_until_somebody_finds_out(town, card, taken):
     begin(town, load_id)
     assert mark_load_grey(town.teller, load_id).phase == "pending"
     assert (balance("GREY"), balances()) == (5_000, (15_000, 0, 0))
+    (waiting,) = open_reservations()
+    assert (waiting["transfer"], waiting["grey"], waiting["online_sequence"]) == (str(load_id), True, 0)
     if taken:
         confirm_load(town.teller, load_id, tac="A1B2C3D4")
         assert balances() == (15_000, 5_000, 0)
@@ -128,6 +130,7 @@ def test_a_lost_answer_is_grey_until_somebody_finds_out(town, card, taken):
         assert balances() == (20_000, 0, 0)
     assert mark_load_grey(town.second_teller, load_id).phase == "pending"
     assert balance("GREY") == 0
+    assert open_reservations() == []
     verify_books()
 
 
@@ -165,7 +168,6 @@ def test_cash_never_reaches_the_medical_card(town, card):
     assert (line.outcome, line.detail["amount_fen"]) == ("ForbiddenSource", 10_000)
 
 
-@pytest.mark.acceptance("S0-3")
 @pytest.mark.parametrize(
     ("asked", "refusal", "complaint"),
     [

@@ -99,11 +99,14 @@ def replaced(town, request_id):
     loss.confirm_blocked(town.clerk, uuid4(), card_no=CARD, how="reader")
 
 
+HOSPITAL = {"code": "H", "name": "H", "kind": InstitutionKind.HOSPITAL}
+EMPLOYEE = {"code": "o", "name": "o", "institution": "SSB", "roles": [Role.HOTLINE]}
+PREMIUM = {"cert_type": "01", "cert_no": CERT_NO, "month": date(2025, 5, 1), "base_fen": 10_000}
 ON_CARD = {"card_no": CARD}
 WITH_DOCUMENT = {"card_no": CARD, "document": shown()}
 CASES = [
-    (set_up.register_institution, "administrator", nothing, {"code": "H", "name": "H", "kind": InstitutionKind.HOSPITAL}),
-    (set_up.register_operator, "administrator", nothing, {"code": "o", "name": "o", "institution": "SSB", "roles": [Role.HOTLINE]}),
+    (set_up.register_institution, "administrator", nothing, HOSPITAL),
+    (set_up.register_operator, "administrator", nothing, EMPLOYEE),
     (set_up.register_holder, "clerk", nothing, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
     (set_up.blacklist_institution, "administrator", nothing, {"code": "CLINIC-1", "breach": "x"}),
     (set_up.set_region, "administrator", nothing, {"settings": {"temporary_loss_days": 3}}),
@@ -115,7 +118,7 @@ CASES = [
     (pin.record_pin_change, "cashier", active, ON_CARD),
     (pin.record_pin_blocked, "cashier", active, ON_CARD),
     (pin.reset_pin, "teller", active, WITH_DOCUMENT),
-    (contributions.credit_contribution, "clerk", active, {"cert_type": "01", "cert_no": CERT_NO, "month": date(2025, 5, 1), "base_fen": 10_000}),
+    (contributions.credit_contribution, "clerk", active, PREMIUM),
     (load.begin_load, "teller", active, LOAD),
     (load.begin_carry_over, "teller", replaced, {"card_no": "990100002", "purse_before_fen": 0, "online_sequence": 0}),
     (load.confirm_load, "teller", loading, {"tac": "A1B2C3D4"}),

@@ -100,7 +100,7 @@ def return_row(card_no: str, cert_no: str = CERT_NO, name: str = NAME) -> Return
         name=name,
         cert_no=cert_no,
         card_no=card_no,
-        card_ident_code=f"9901000000000000000000{card_no}"[-32:],
+        card_ident_code=card_no.encode().hex().upper().rjust(32, "0"),
         atr="3B6D000000814C869900",
         bank_card_no="6229999900000001",
     )

@@ -59,7 +59,7 @@ class Request:
     def open(self) -> Actor:
         """Return the actor, with the database open."""
         _open_existing(self.database)
-        from kaguan.cms.services.case import Actor  # noqa: PLC0415
+        from kaguan.cms.services.case import Actor
 
         return Actor(self.operator, self.institution)
 
@@ -133,7 +133,7 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
     if settings_file:
         region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
     open_store(database)
-    from kaguan.cms.services.set_up import found  # noqa: PLC0415
+    from kaguan.cms.services.set_up import found
 
     found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
     click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
@@ -155,7 +155,7 @@ def institution_add(code: str, name: str, kind: str, bank_code: str, *, designat
     """Put the institution CODE on the books."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.set_up import register_institution  # noqa: PLC0415
+    from kaguan.cms.services.set_up import register_institution
 
     result = register_institution(
         actor,
@@ -184,7 +184,7 @@ def operator_add(code: str, name: str, employer: str, roles: tuple[str, ...], **
     """Let the operator CODE work."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.set_up import register_operator  # noqa: PLC0415
+    from kaguan.cms.services.set_up import register_operator
 
     result = register_operator(
         actor, request.request_id, code=code, name=name, institution=employer, roles=[Role(role) for role in roles]
@@ -204,8 +204,8 @@ def order_record(order_zip: Path, **asked: Any) -> None:
     """Put the factory order ORDER_ZIP on the books."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.order_rows import read_order_rows  # noqa: PLC0415
-    from kaguan.cms.services.orders import order_cards  # noqa: PLC0415
+    from kaguan.cms.order_rows import read_order_rows
+    from kaguan.cms.services.orders import order_cards
 
     order_no, rows = read_order_rows(order_zip)
     request.show(order_cards(actor, request.request_id, order_no=order_no, rows=rows))
@@ -224,8 +224,8 @@ def stock_receive(return_file: Path, outlet: str, **asked: Any) -> None:
     """Take the cards of the bureau's good RETURN_FILE into stock."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.stock import receive_stock  # noqa: PLC0415
-    from kaguan.personalization.returnfile import read_return  # noqa: PLC0415
+    from kaguan.cms.services.stock import receive_stock
+    from kaguan.personalization.returnfile import read_return
 
     with return_file.open("rb") as stream:
         rows = list(read_return(stream, file=return_file.name))
@@ -244,7 +244,7 @@ def card_show(card_no: str, **asked: Any) -> None:
     """Show where card CARD_NO stands."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.queries import card_record  # noqa: PLC0415
+    from kaguan.cms.queries import card_record
 
     question.show(card_record(card_no))
 
@@ -256,7 +256,7 @@ def card_events_(card_no: str, **asked: Any) -> None:
     """Show every step in the life of card CARD_NO."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.queries import card_events  # noqa: PLC0415
+    from kaguan.cms.queries import card_events
 
     question.show(card_events(card_no))
 
@@ -270,7 +270,7 @@ def card_hand_over(card_no: str, verdict: str, cert_type: str, cert_no: str, *, 
     """Hand card CARD_NO to its holder, after comparing the person with the document."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.issue import hand_over  # noqa: PLC0415
+    from kaguan.cms.services.issue import hand_over
 
     document = Document(cert_type, cert_no, original)
     request.show(hand_over(actor, request.request_id, card_no=card_no, document=document, verdict=Verdict(verdict)))
@@ -288,7 +288,7 @@ def loss_temporary(card_no: str, **asked: Any) -> None:
     """Report card CARD_NO lost for the time being."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.loss import report_temporary_loss  # noqa: PLC0415
+    from kaguan.cms.services.loss import report_temporary_loss
 
     request.show(report_temporary_loss(actor, request.request_id, card_no=card_no))
 
@@ -301,7 +301,7 @@ def loss_formal(card_no: str, cert_type: str, cert_no: str, *, original: bool, *
     """Report card CARD_NO formally lost."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.loss import report_formal_loss  # noqa: PLC0415
+    from kaguan.cms.services.loss import report_formal_loss
 
     document = Document(cert_type, cert_no, original)
     request.show(report_formal_loss(actor, request.request_id, card_no=card_no, document=document))
@@ -315,7 +315,7 @@ def loss_release(card_no: str, cert_type: str, cert_no: str, *, original: bool, 
     """Give the found card CARD_NO back to use."""
     request = Request(**asked)
     actor = request.open()
-    from kaguan.cms.services.loss import release_loss  # noqa: PLC0415
+    from kaguan.cms.services.loss import release_loss
 
     document = Document(cert_type, cert_no, original)
     request.show(release_loss(actor, request.request_id, card_no=card_no, document=document))
@@ -333,7 +333,7 @@ def holder_show(number: str, **asked: Any) -> None:
     """Show the person with this NUMBER in the books or on the identity document."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.queries import holder_record  # noqa: PLC0415
+    from kaguan.cms.queries import holder_record
 
     question.show(holder_record(number))
 
@@ -350,7 +350,7 @@ def account_show(code: str, **asked: Any) -> None:
     """Show the account CODE, such as PA:1 or PURSE:A000F9XV3, with its newest entries."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.queries import account_record  # noqa: PLC0415
+    from kaguan.cms.queries import account_record
 
     question.show(account_record(code))
 
@@ -366,9 +366,20 @@ def ledger_verify(**asked: Any) -> None:
     """Replay all entries and compare every balance."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.ledger.proof import verify_books  # noqa: PLC0415
+    from kaguan.cms.ledger.proof import verify_books
 
     question.show(verify_books()._asdict())
+
+
+@ledger.command("open")
+@asks
+def ledger_open(**asked: Any) -> None:
+    """Show every load and purchase that is neither confirmed nor cancelled."""
+    question = Question(**asked)
+    _open_existing(question.database)
+    from kaguan.cms.queries import open_reservations
+
+    question.show(open_reservations())
 
 
 @cms.group()
@@ -382,6 +393,6 @@ def audit_verify(**asked: Any) -> None:
     """Check the chain of the audit log; note the head somewhere else."""
     question = Question(**asked)
     _open_existing(question.database)
-    from kaguan.cms.audit import verify_chain  # noqa: PLC0415
+    from kaguan.cms.audit import verify_chain
 
     question.show(verify_chain()._asdict())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from kaguan.cms.ledger.accounts import balance, kind_of, personal_account, purse_account
-from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder
+from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of, personal_account, purse_account
+from kaguan.cms.ledger.posting import Phase, first_of, moves_of
+from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder, Transfer
 from kaguan.cms.rules.documents import mask_name, mask_number
 from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
 from kaguan.cms.rules.refusals import NotFound
@@ -79,6 +80,25 @@ def holder_record(number: str) -> Record:
         "medical_account": "normal" if Application.NORMAL.name in cards.values() else "suspended",
         "medical_account_fen": balance(personal_account(holder.pk)),
     }
+
+
+def open_reservations() -> list[Record]:
+    """Return every load and purchase that is neither confirmed nor cancelled, oldest first, under its own id.
+
+    The memo holds what the chip said before, which is what a reader needs to find out what it did.
+    """
+    pending = Transfer.objects.filter(phase=Phase.PENDING, resolved_by=None).order_by("at")
+    return [
+        {
+            "transfer": str(first_of(transfer).pk),
+            "kind": transfer.kind,
+            "grey": transfer.content["through"] == AccountKind.GREY,
+            "amount_fen": sum(move.amount_fen for move in moves_of(transfer)),
+            "since": first_of(transfer).at.isoformat(timespec="seconds"),
+            **transfer.content["memo"],
+        }
+        for transfer in pending
+    ]
 
 
 def account_record(code: str) -> Record:

@@ -16,12 +16,19 @@ def open_store(database: str) -> None:
     Call it before importing models, ledger or services. Called again, it moves to that file.
     """
     os.environ[DATABASE_VARIABLE] = database
+    _keep_private(database)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS_MODULE)
     import django  # noqa: PLC0415 (the settings have to be chosen before Django is loaded)
 
     django.setup()
     _move_to(database)
     _migrate()
+
+
+def _keep_private(database: str) -> None:
+    """Leave a new file readable by its owner only; SQLite gives its journals the same rights."""
+    if database != ":memory:":
+        os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _move_to(database: str) -> None:

@@ -12,11 +12,12 @@ from kaguan.card_os.dispatch import execute
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.outcome import Chip
 from kaguan.card_os.profile import load_profile
-from kaguan.card_os.session import Session
+from kaguan.card_os.session import Session, settled
 from kaguan.card_os.writes import Group
 from kaguan.emulator.nvm import Nvm, Power, PowerLost, Storage
 
 WRONG_LENGTH = b"\x67\x00"
+MEMORY_FAILURE = b"\x65\x81"
 
 
 class EmulatedCard:
@@ -51,7 +52,7 @@ class EmulatedCard:
         return self.nvm.image.atr
 
     def transceive(self, command: bytes) -> bytes:
-        """The response to one command, its writes committed before it is given.
+        """The response to one command, its writes committed before it is given; 6581 when they cannot be stored.
 
         Raises:
             CardLost: the power failed, or there was none; `reset` brings the card back.
@@ -61,10 +62,15 @@ class EmulatedCard:
         try:
             parsed = CommandApdu.parse(command)
         except ApduSyntaxError:
+            self._session = settled(self._session)
             return WRONG_LENGTH
         outcome = execute(self.nvm.image, self._session, parsed, self._chip)
         if outcome.groups:
-            self._commit(outcome.groups, parsed)
+            try:
+                self._commit(outcome.groups, parsed)
+            except OSError:
+                self._session = settled(self._session)
+                return MEMORY_FAILURE
         self._session = outcome.session
         sw = outcome.sw
         return outcome.data + bytes((sw >> 8, sw & 0xFF))
@@ -86,6 +92,9 @@ class EmulatedCard:
 
     def close(self) -> None:
         """The power is off; the session is forgotten."""
+        self._lose_power()
+
+    def _lose_power(self) -> None:
         self._powered = False
         self._session = Session()
 
@@ -94,6 +103,6 @@ class EmulatedCard:
             for group in groups:
                 self.nvm.commit(group)
         except PowerLost:
-            self.close()
+            self._lose_power()
             row = instruction_of(command.cla, command.ins, command.p1)
             raise CardLost(row.name if row else "a command") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,9 @@ def load_image(path: Path) -> CardImage:
 class CardFile:
     """A card image file open for writing, held by this process alone."""
 
+    GREATEST_JOURNAL = 64 * 1024
+    """Bytes of journal that closing leaves as they are."""
+
     def __init__(self, path: Path, *, sync: bool = True) -> None:
         """Open the file; `sync` makes every commit wait for the disk.
 
@@ -56,13 +60,16 @@ class CardFile:
             NoCard, PlacedInputError: as `load_image`.
             InUse: another process holds the card.
         """
-        self._path = path
+        self.path = path
         self._sync = sync
         self._descriptor = self._locked()
-        self.image, whole = _read(path)
-        os.ftruncate(self._descriptor, whole)
-        os.lseek(self._descriptor, 0, os.SEEK_END)
-        self._end = whole
+        try:
+            self.image, self._journal, self._end = _read(path)
+            os.ftruncate(self._descriptor, self._end)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def append(self, group: Group) -> None:
         """The group is in the file.
@@ -83,29 +90,35 @@ class CardFile:
             raise
         self._end += len(line)
 
+    @property
+    def closed(self) -> bool:
+        """The file has been let go."""
+        return self._descriptor < 0
+
     def close(self) -> None:
-        """The card is free for other processes. Closing twice is harmless."""
-        if self._descriptor >= 0:
+        """The card is free for other processes, its journal folded into the snapshot when it has grown long.
+
+        Closing twice is harmless.
+        """
+        if self.closed:
+            return
+        try:
+            if self._end - self._journal > self.GREATEST_JOURNAL:
+                save_image(self.path, load_image(self.path))
+        finally:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def compact(self, image: CardImage) -> None:
-        """The file is one snapshot again, and still held."""
-        save_image(self._path, image)
-        os.close(self._descriptor)
-        self._descriptor = self._locked()
-        self._end = os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def _locked(self) -> int:
         """The open file, locked, and still the one that the name means (a compaction may have replaced it)."""
         while True:
             try:
-                descriptor = os.open(self._path, os.O_RDWR)
+                descriptor = os.open(self.path, os.O_RDWR)
             except FileNotFoundError:
-                raise NoCard(f"{self._path}: there is no such card image; make one with 'kaguan card new'") from None
+                raise NoCard(f"{self.path}: there is no such card image; make one with 'kaguan card new'") from None
             try:
-                lock(descriptor, f"card {self._path}")
-                if os.fstat(descriptor).st_ino == self._path.stat().st_ino:
+                lock(descriptor, f"card {self.path}")
+                if os.fstat(descriptor).st_ino == self.path.stat().st_ino:
                     return descriptor
             except BaseException:
                 os.close(descriptor)
@@ -116,25 +129,33 @@ class CardFile:
 class FileCard(EmulatedCard):
     """An emulated card whose memory is a file. Close it, or use it as a context, to free the file."""
 
-    GREATEST_JOURNAL = 64 * 1024
-
-    def __init__(self, path: Path, *, random: Callable[[int], bytes] | None = None, sync: bool = True) -> None:
+    def __init__(self, path: Path, *, random: Callable[[int], bytes] = secrets.token_bytes, sync: bool = True) -> None:
         """The card in the file, powered.
 
         Raises:
             NoCard, PlacedInputError, InUse: as `CardFile`.
         """
         self._file = CardFile(path, sync=sync)
-        if random is None:
-            super().__init__(self._file.image, storage=self._file)
-        else:
+        try:
             super().__init__(self._file.image, storage=self._file, random=random)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def reset(self) -> bytes:
+        """As every card's.
+
+        Raises:
+            NoCard: the file has been let go.
+            CardLost: the power failed again during recovery.
+        """
+        if self._file.closed:
+            raise NoCard(f"{self._file.path}: the card was taken out; open its file again")
+        return super().reset()
 
     def close(self) -> None:
-        """The power is off and the file is free, its journal folded into the snapshot when it has grown long."""
+        """The power is off and the file is free."""
         super().close()
-        if self._file._end > self.GREATEST_JOURNAL and self._file._descriptor >= 0:
-            self._file.compact(self.image)
         self._file.close()
 
     def __enter__(self) -> FileCard:
@@ -149,8 +170,8 @@ def _line(value: Any) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read(path: Path) -> tuple[CardImage, int]:
-    """The image and how many bytes of the file are whole."""
+def _read(path: Path) -> tuple[CardImage, int, int]:
+    """The image, where its journal begins, and how many bytes of the file are whole."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -175,9 +196,11 @@ def _read(path: Path) -> tuple[CardImage, int]:
                 image = apply(image, decode_group(value))
         except InputError as error:
             raise PlacedInputError(str(error), file=str(path), line=number) from None
+        except KeyError:
+            raise PlacedInputError("a write to what the card does not have", file=str(path), line=number) from None
     if image is None:
         raise PlacedInputError("this is no card image", file=str(path))
-    return image, sum(len(line) + 1 for line in lines)
+    return image, len(lines[0]) + 1, sum(len(line) + 1 for line in lines)
 
 
 def _value(line: bytes) -> Any:

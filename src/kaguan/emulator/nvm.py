@@ -97,6 +97,7 @@ class Nvm:
         self._clear()
 
     def _stage(self, group: Group) -> None:
+        self._journal.clear()  # of a group that could not be marked
         for write in group:
             self.power.spend()
             self._journal.append(write)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kaguan.apdu.errors import RuleBroken
+from kaguan.durable import DiskFailed
 from kaguan.personalization.order import Holder
 
 MOST_ATTEMPTS = 3
@@ -101,8 +102,12 @@ class Job:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            raise DiskFailed(f"{path}: {error}") from None
 
     def __enter__(self) -> Job:
         return self
@@ -112,13 +117,22 @@ class Job:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        """All of it is stored, or nothing.
+
+        Raises:
+            DiskFailed: the database cannot be written.
+        """
+        connection = self._connection
         try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise DiskFailed(f"the job's database: {error}; mend it and run the same command again") from None
             raise
-        self._connection.execute("COMMIT")
 
     @property
     def exists(self) -> bool:
@@ -173,12 +187,14 @@ class Job:
 
     def order_moved(self, path: str) -> None:
         """The order's file is found at this path."""
-        self._connection.execute("UPDATE job SET order_path = ? WHERE order_path <> ?", (path, path))
+        with self._transaction() as connection:
+            connection.execute("UPDATE job SET order_path = ? WHERE order_path <> ?", (path, path))
 
     def release(self, station: int | None = None) -> int:
         """Rows claimed by this station, or by any, are pending again; how many. Only for stations that are dead."""
         query = "UPDATE card SET state = ? WHERE state = ? AND (? IS NULL OR station = ?)"
-        return self._connection.execute(query, (State.PENDING, State.CLAIMED, station, station)).rowcount
+        with self._transaction() as connection:
+            return connection.execute(query, (State.PENDING, State.CLAIMED, station, station)).rowcount
 
     def claim(self, station: int, most: int) -> list[Claim]:
         """Up to so many pending rows, now this station's, each with a chip of its own."""
@@ -213,8 +229,8 @@ class Job:
 
     def _settle(self, claim: Claim, assignments: str, *values: object) -> bool:
         query = f"UPDATE card SET {assignments} WHERE number = ? AND attempt = ? AND state = ?"  # noqa: S608 - our own
-        changed = self._connection.execute(query, (*values, claim.number, claim.attempt, State.CLAIMED))
-        return changed.rowcount == 1
+        with self._transaction() as connection:
+            return connection.execute(query, (*values, claim.number, claim.attempt, State.CLAIMED)).rowcount == 1
 
     def counts(self) -> Counts:
         """How the rows stand now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum, auto
+from functools import cache
 
 from kaguan.apdu.command import SHORT_NE, CommandApdu
 from kaguan.apdu.errors import RuleBroken
@@ -95,15 +96,7 @@ def _make_dedicated(
 ) -> Script[None]:
     if spec.parent:
         yield from select_dedicated(keys.profile.by_name[spec.parent])
-    yield from _create(
-        Fcp(
-            descriptor=DF_DESCRIPTOR,
-            fid=spec.fid,
-            df_name=spec.df_name,
-            proprietary=bytes((spec.lock_key, spec.messaging_key)),
-            shown=spec.proprietary,
-        )
-    )
+    yield from _create(_dedicated_fcp(spec))
     for file in spec.files:
         yield from _make_file(file, values, card.photo)
     for purse in spec.purses:
@@ -118,16 +111,7 @@ def _make_dedicated(
 
 
 def _make_file(file: FileSpec, values: dict[tuple[str, str, int], bytes], photo: bytes) -> Script[None]:
-    counted = file.kind in (FileKind.CYCLIC, FileKind.LINEAR_FIXED)
-    yield from _create(
-        Fcp(
-            descriptor=file.kind,
-            fid=file.fid,
-            size=file.record_count if counted else file.size,
-            record_size=file.record_size,
-            rules={READ: file.read, UPDATE: file.update},
-        )
-    )
+    yield from _create(_file_fcp(file))
     for spec in file.fields:
         value = values[file.dedicated, file.name, spec.tag]
         yield from ask(CommandApdu(0x00, 0xE2, 0x00, 0x00, record(spec.tag, value)))
@@ -136,23 +120,53 @@ def _make_file(file: FileSpec, values: dict[tuple[str, str, int], bytes], photo:
             yield from ask(CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, chunk))
 
 
-def _purse_fcp(purse: PurseSpec) -> Fcp:
+@cache
+def _dedicated_fcp(spec: DedicatedSpec) -> bytes:
+    return bytes(
+        Fcp(
+            descriptor=DF_DESCRIPTOR,
+            fid=spec.fid,
+            df_name=spec.df_name,
+            proprietary=bytes((spec.lock_key, spec.messaging_key)),
+            shown=spec.proprietary,
+        )
+    )
+
+
+@cache
+def _file_fcp(file: FileSpec) -> bytes:
+    counted = file.kind in (FileKind.CYCLIC, FileKind.LINEAR_FIXED)
+    return bytes(
+        Fcp(
+            descriptor=file.kind,
+            fid=file.fid,
+            size=file.record_count if counted else file.size,
+            record_size=file.record_size,
+            rules={READ: file.read, UPDATE: file.update},
+        )
+    )
+
+
+@cache
+def _purse_fcp(purse: PurseSpec) -> bytes:
     parameters = (
         bytes((purse.type,))
         + bytes.fromhex(purse.log)
         + bytes((_LAYOUTS[purse.log_layout],))
         + purse.max_balance_fen.to_bytes(4, "big")
     )
-    return Fcp(
-        descriptor=PURSE_DESCRIPTOR,
-        fid=purse.type,
-        proprietary=parameters,
-        rules={READ: purse.balance, UPDATE: purse.purchase, LOAD: purse.load},
+    return bytes(
+        Fcp(
+            descriptor=PURSE_DESCRIPTOR,
+            fid=purse.type,
+            proprietary=parameters,
+            rules={READ: purse.balance, UPDATE: purse.purchase, LOAD: purse.load},
+        )
     )
 
 
-def _create(fcp: Fcp) -> Script[None]:
-    yield from ask(CommandApdu(0x00, 0xE0, 0x00, 0x00, bytes(fcp)))
+def _create(fcp: bytes) -> Script[None]:
+    yield from ask(CommandApdu(0x00, 0xE0, 0x00, 0x00, fcp))
 
 
 def _write_key(keys: CardKeys, header: bytes, value: KeyRef | Secret) -> Script[None]:

@@ -65,16 +65,23 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
         fcp = Fcp.parse(command.data)
     except (TlvSyntaxError, CodecError):
         raise Refuse(0x6A80) from None
-    address = _new_address(view, fcp)
     if fcp.descriptor == DF_DESCRIPTOR:
-        if any(dedicated.name == fcp.df_name for dedicated in view.image.dedicated.values()):
+        dedicated = _dedicated(fcp)
+        address = _new_address(view, fcp)
+        if any(other.name == dedicated.name for other in view.image.dedicated.values()):
             raise Refuse(0x6A8A)
         after = view.session._replace(current=address, file=None, record=0)
-        return Outcome(b"", 0x9000, after, ((PutDedicated(address, _dedicated(fcp)),),))
+        return Outcome(b"", 0x9000, after, ((PutDedicated(address, dedicated),),))
     if fcp.descriptor == PURSE_DESCRIPTOR:
-        return Outcome(b"", 0x9000, view.session, ((_purse(view, fcp),),))
+        purse = _purse(view, fcp)
+        _new_address(view, fcp)
+        if purse.address in view.image.purses:
+            raise Refuse(0x6A89)
+        return Outcome(b"", 0x9000, view.session, ((purse,),))
+    file = _elementary(fcp)
+    address = _new_address(view, fcp)
     after = view.session._replace(file=address, record=0)
-    return Outcome(b"", 0x9000, after, ((PutElementary(address, _elementary(fcp)),),))
+    return Outcome(b"", 0x9000, after, ((PutElementary(address, file),),))
 
 
 def _new_address(view: View, fcp: Fcp) -> Address:
@@ -114,7 +121,7 @@ def _elementary(fcp: Fcp) -> Elementary:
     return Elementary(kind, read, update, fcp.size, fcp.record_size, content, ())
 
 
-def _purse(view: View, fcp: Fcp) -> Write:
+def _purse(view: View, fcp: Fcp) -> PutPurse:
     raw = fcp.proprietary
     if len(raw) != PURSE_PARAMETERS or raw[0] not in (1, 2) or raw[3] >= len(LAYOUTS):
         raise Refuse(0x6A80)
@@ -127,10 +134,7 @@ def _purse(view: View, fcp: Fcp) -> Write:
         balance=fcp.rules.get(READ, NEVER),
         max_balance_fen=int.from_bytes(raw[4:8], "big"),
     )
-    address = current + ONE_BYTE[raw[0]]
-    if address in view.image.purses:
-        raise Refuse(0x6A89)
-    return PutPurse(address, Purse(rules, 0, 0, 0, None))
+    return PutPurse(current + ONE_BYTE[raw[0]], Purse(rules, 0, 0, 0, None))
 
 
 def write_key(view: View, command: CommandApdu) -> Outcome:
@@ -138,12 +142,14 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
 
     It belongs to the current dedicated file. Messaging is PBOC's whatever the card speaks later: the transport key is
     the factory's, not the application's.
-    Refuses, in this order: 6982 transport key not authenticated, 6A86 P1 or P2, 6984 no challenge, 6987 no MAC,
-    6988 MAC or padding wrong, 6A80 header or length wrong.
+    Refuses, in this order: 6982 transport key not authenticated, 6A86 P1 or P2, 6A82 there is no master file yet,
+    6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6A80 header or length wrong.
     """
     require_transport(view)
     if command.p1 != 0x01 or command.p2:
         raise Refuse(0x6A86)
+    if view.session.current not in view.image.dedicated:
+        raise Refuse(0x6A82)
     _, transport = find_key(view, Usage.TRANSPORT, TRANSPORT_REFERENCE)
     plain = plain_command(view, command, transport, encrypted=True, scheme=Scheme.PBOC)
     write = _pin(view, plain.data) if plain.data[:1] == bytes((PIN_TYPE,)) else _key(view, plain.data)

@@ -87,12 +87,18 @@ def committed(
 
 
 def _log_record(layout: LogLayout, pending: PendingTransaction, sequence: int, when: bytes) -> bytes:
-    number, amount = sequence.to_bytes(2, "big"), pending.amount_fen.to_bytes(4, "big")
-    kind = ONE_BYTE[pending.transaction_type]
     if layout is LogLayout.MEDICAL:
-        # number cn2, type an1, terminal cn6, time cn7, then three amounts: personal account, own share, pool
-        return number + kind + pending.terminal + when + amount + bytes(8)
-    return number + bytes(3) + amount + kind + pending.terminal + when
+        # number cn2, type an1, terminal cn6, time cn7, then three amounts cn4: personal account, own share, pool
+        character = ONE_BYTE[ord("0") + pending.transaction_type]
+        amounts = _digits(pending.amount_fen, 4) + bytes(8)
+        return _digits(sequence, 2) + character + pending.terminal + when + amounts
+    number, amount = sequence.to_bytes(2, "big"), pending.amount_fen.to_bytes(4, "big")
+    return number + bytes(3) + amount + ONE_BYTE[pending.transaction_type] + pending.terminal + when
+
+
+def _digits(number: int, size: int) -> bytes:
+    """The number's last digits, two a byte (cn)."""
+    return bytes.fromhex(f"{number:0{2 * size}d}"[-2 * size :])
 
 
 def initialize_fields(data: bytes) -> tuple[int, int, bytes]:

@@ -121,6 +121,13 @@ def find(transfer_id: UUID) -> Transfer:
     return transfer
 
 
+def first_of(transfer: Transfer) -> Transfer:
+    """Return the transfer that the chain of resolutions began with: the one under the client's own id."""
+    while transfer.resolves is not None:
+        transfer = transfer.resolves
+    return transfer
+
+
 def moves_of(transfer: Transfer) -> list[Move]:
     """Return the moves that the transfer was asked for, whatever became of them."""
     return [Move(*move) for move in transfer.content["moves"]]

@@ -84,9 +84,13 @@ class Case:
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
-        if self.operator.holder_id is not None and self.operator.holder_id == card.holder_id:
-            raise NeedsSecondPerson(f"operator {self.operator.code} cannot act on a card of their own")
+        self.check_not_own(card.holder_id)
         return card
+
+    def check_not_own(self, holder_id: int) -> None:
+        """Return when the holder is not the operator in person; refuse with NeedsSecondPerson otherwise."""
+        if self.operator.holder_id == holder_id:
+            raise NeedsSecondPerson(f"operator {self.operator.code} cannot act on a card or account of their own")
 
     def circumstances(
         self, card: Card, *, document: Document | None = None, verdict: Verdict = Verdict.ANOTHER_PERSON

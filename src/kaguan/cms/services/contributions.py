@@ -30,9 +30,10 @@ class Credited:
 def credit_contribution(case: Case, /, *, cert_type: str, cert_no: str, month: date, base_fen: int) -> Credited:
     """Leave the premium of the calendar month shared out between personal account and pool; once a person and month.
 
-    Refuses, in this order: no such person, no base or no policy, month credited before.
+    Refuses, in this order: no such person, own account, no base or no policy, month credited before.
     """
     holder = find_holder(cert_type, cert_no)
+    case.check_not_own(holder.pk)
     first_day = month.replace(day=1)
     split = split_contribution(base_fen, first_day)
     if Contribution.objects.filter(holder=holder, month=first_day).exists():

@@ -45,13 +45,14 @@ def order_cards(case: Case, /, *, order_no: str, rows: Sequence[OrderRow]) -> Or
     """Leave a card in state ordered for every row; people not known yet are put on the books.
 
     Refuses the whole order at its first bad row, in this order: order number used, no rows, card number used,
-    name differs from the books, person has an open card, bank not of the region, valid too long.
+    name differs from the books, own card, person has an open card, bank not of the region, valid too long.
     """
     case.note(order_no=order_no, card_count=len(rows))
     order = _open_order(case, order_no, "new", len(rows))
     region = case.institution.region
     for number, row in enumerate(rows, start=1):
         holder = _holder_of(row, number, region)
+        case.check_not_own(holder.pk)
         still_open = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).first()
         if still_open is not None:
             raise NotEligible(f"row {number}: the person has card {still_open.card_no} already")

@@ -18,6 +18,13 @@ from kaguan.cms.services.case import Actor, Case, find_holder, find_institution,
 
 
 @dataclass(frozen=True, slots=True)
+class RegionRef:
+    """A region by its code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstitutionRef:
     """An institution by its code."""
 
@@ -146,12 +153,12 @@ def blacklist_institution(case: Case, /, *, code: str, breach: str) -> Instituti
     return InstitutionRef(code)
 
 
-@use_case("set region", Right.SET_UP, InstitutionRef)
-def set_region(case: Case, /, *, settings: Mapping[str, object]) -> InstitutionRef:
+@use_case("set region", Right.SET_UP, RegionRef)
+def set_region(case: Case, /, *, settings: Mapping[str, object]) -> RegionRef:
     """Leave the actor's region with other settings; refuse with RuleTableError when they make no sense."""
     region = case.institution.region
     region.settings = {**region.settings, **settings}
     region.rules()
     case.note(region=region.code, settings=sorted(settings))
     region.save(update_fields=["settings"])
-    return InstitutionRef(case.institution.code)
+    return RegionRef(region.code)
