@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -79,6 +78,8 @@ def main() -> None:
         click.echo(f"kaguan: {place}{error.strerror or error}: mend it and run the same command again", err=True)
         sys.exit(DISK_FAILED)
     except Exception:
+        import traceback
+
         traceback.print_exc()
         click.echo("kaguan: this is a bug; the lines above say where", err=True)
         sys.exit(BUG)

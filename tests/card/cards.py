@@ -22,6 +22,7 @@ CARD_KEY = bytes.fromhex("5043F22D5FF3CC247F3110B141E2FD7E")
 """Every key of the specimen: master 000102..0F, factors 990000sh, 990100sx and the end of the ATR."""
 
 PIN = "123456"
+PIN_TRIES = PROFILE.by_name["SSSE"].pins[0].tries  # regional: 3, 6 and 8 seen
 SSSE_NAME = "7378312E73682EC9E7BBE1B1A3D5CF"
 SELECT_SSSE = "00A404000F" + SSSE_NAME
 SELECT_DF04 = "00A4040006D15600000503"

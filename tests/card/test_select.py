@@ -55,7 +55,7 @@ def test_a_path_from_the_root_shows_the_files_control_information() -> None:
     shown = Tlv.parse(answer[:-2])
     assert shown.tag == 0x6F
     assert shown.find(0x83) == bytes.fromhex("EF05")
-    assert shown.find(0x80) == (73).to_bytes(2, "big")  # seven records: 59 bytes and 14 of tags and lengths
+    assert shown.find(0x80) == (64).to_bytes(2, "big")  # seven records: 50 bytes and 14 of tags and lengths
 
 
 def test_a_path_from_here() -> None:

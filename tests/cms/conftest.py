@@ -31,7 +31,8 @@ def own_store(django_db_setup, django_db_blocker, tmp_path, monkeypatch):
     with django_db_blocker.unblock():
         open_store(own)
         yield own
-        open_store(before)
+        connection.close()
+        connection.settings_dict["NAME"] = before
 
 
 @pytest.fixture

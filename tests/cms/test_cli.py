@@ -103,6 +103,9 @@ def test_region_settings_come_from_a_file(own_store, tmp_path):
     (tmp_path / "city.json").write_text(json.dumps({"colour": "red"}))
     done = CliRunner().invoke(cms, ["init", own_store, "--settings", str(tmp_path / "city.json")])
     assert isinstance(done.exception, RuleTableError)
+    (tmp_path / "city.json").write_text("{")
+    done = CliRunner().invoke(cms, ["init", own_store, "--settings", str(tmp_path / "city.json")])
+    assert isinstance(done.exception, InputError)
 
 
 def test_an_order_without_card_numbers_or_days_is_refused_by_row(tmp_path):

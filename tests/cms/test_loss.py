@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from cms.town import copied, return_row, shown
+from cms.town import TERMINAL, copied, return_row, shown
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import Card, CardEvent
@@ -17,14 +17,13 @@ from kaguan.cms.rules.lifecycle import Application, BankFunction
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.rules.refusals import (
     IllegalTransition,
-    InsufficientFunds,
     NeedsSecondPerson,
     NotEligible,
     RuleBroken,
     RuleTableError,
 )
 from kaguan.cms.services.issue import activate, hand_over
-from kaguan.cms.services.load import begin_carry_over, begin_load, cancel_load, confirm_load
+from kaguan.cms.services.load import begin_carry_over, begin_load, cancel_load, carried_fen, confirm_load
 from kaguan.cms.services.loss import (
     confirm_blocked,
     lapse_loss,
@@ -53,7 +52,9 @@ def card(town):
 
 def every_use(town, card_no):
     """Everything that a lost card could still be tried for."""
-    yield lambda: begin_load(town.teller, uuid4(), card_no=card_no, amount_fen=1, purse_before_fen=0, online_sequence=1)
+    yield lambda: begin_load(
+        town.teller, uuid4(), card_no=card_no, amount_fen=1, purse_before_fen=0, online_sequence=1, **TERMINAL
+    )
     yield lambda: authorise_purchase(town.cashier, uuid4(), card_no=card_no, items=DRUG)
     yield lambda: record_pin_change(town.cashier, uuid4(), card_no=card_no)
     yield lambda: activate(town.teller, uuid4(), card_no=card_no, document=shown())
@@ -152,7 +153,8 @@ def test_a_lost_card_is_replaced_and_its_purse_carried_over(town, card):
             use()
     town.hand_over(NEW)
     activate(town.teller, uuid4(), card_no=NEW, document=shown())
-    asked = {"card_no": NEW, "purse_before_fen": 0, "online_sequence": 0}
+    asked = {"card_no": NEW, "amount_fen": 5_000, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
+    assert carried_fen(NEW) == 5_000
     with pytest.raises(NotEligible, match="is not blocked"):
         begin_carry_over(town.teller, uuid4(), **asked)
     confirm_blocked(town.clerk, uuid4(), card_no=OLD, how="terminal blacklist")
@@ -163,7 +165,7 @@ def test_a_lost_card_is_replaced_and_its_purse_carried_over(town, card):
     begin_carry_over(town.teller, second, **asked)
     confirm_load(town.teller, second, tac="A1B2C3D4")
     assert (balance(purse_account(OLD)), balance(purse_account(NEW))) == (0, 5_000)
-    with pytest.raises(InsufficientFunds, match="empty"):
+    with pytest.raises(NotEligible, match="has 0 fen, not 5000"):
         begin_carry_over(town.teller, uuid4(), **{**asked, "purse_before_fen": 5_000})
     verify_books()
 
@@ -200,4 +202,4 @@ def test_the_new_card_waits_until_the_old_one_is_closed(town, card):
 
 def test_a_card_that_replaces_none_has_nothing_to_carry_over(town, card):
     with pytest.raises(NotEligible, match="replaces no other card"):
-        begin_carry_over(town.teller, uuid4(), card_no=card, purse_before_fen=0, online_sequence=0)
+        carried_fen(card)

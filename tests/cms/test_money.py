@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from cms.town import CERT_NO
+from cms.town import CERT_NO, TERMINAL
 from kaguan.cms.ledger.accounts import balance, held_account, merchant_account, personal_account, purse_account
 from kaguan.cms.ledger.proof import total, verify_books
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Transfer
@@ -31,6 +31,7 @@ from kaguan.cms.services.load import (
     cancel_load,
     confirm_load,
     mark_load_grey,
+    open_load,
     refuse_cash_top_up,
 )
 from kaguan.cms.services.loss import report_temporary_loss
@@ -61,7 +62,14 @@ def balances():
 
 
 def begin(town, load_id, amount_fen=5_000, **asked):
-    asked = {"card_no": CARD, "purse_before_fen": 0, "online_sequence": 0, "amount_fen": amount_fen, **asked}
+    asked = {
+        "card_no": CARD,
+        "purse_before_fen": 0,
+        "online_sequence": 0,
+        "amount_fen": amount_fen,
+        **TERMINAL,
+        **asked,
+    }
     return begin_load(town.teller, load_id, **asked)
 
 
@@ -115,9 +123,10 @@ def test_a_load_that_the_chip_did_not_take_moves_nothing(town, card):
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_lost_answer_is_grey_until_somebody_finds_out(town, card, taken):
     load_id = uuid4()
-    begin(town, load_id)
+    pending = begin(town, load_id)
     assert mark_load_grey(town.teller, load_id).phase == "pending"
     assert (balance("GREY"), balances()) == (5_000, (15_000, 0, 0))
+    assert open_load(load_id) == pending
     (waiting,) = open_reservations()
     assert (waiting["transfer"], waiting["grey"], waiting["online_sequence"]) == (str(load_id), True, 0)
     if taken:
@@ -141,6 +150,8 @@ def test_a_confirmed_load_stays_confirmed_and_other_evidence_is_refused(town, ca
         confirm_load(town.teller, load_id, tac="00000000")
     with pytest.raises(AlreadyResolved):
         mark_load_grey(town.teller, load_id)
+    with pytest.raises(AlreadyResolved):
+        open_load(load_id)
     assert balances() == (15_000, 5_000, 0)
 
 
@@ -219,6 +230,8 @@ def test_a_purchase_is_recorded_or_cancelled_and_may_be_grey_meanwhile(town, car
     for purchase_id in (first, second):
         authorise_purchase(town.cashier, purchase_id, card_no=card, items=DRUGS)
     assert balance(held_account(card)) == 3_000
+    with pytest.raises(NotFound, match="no load"):
+        open_load(first)
     mark_purchase_grey(town.cashier, first)
     record_purchase(town.cashier, first, **DEBITED)
     cancel_purchase(town.cashier, second, why="holder left")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from cms.town import TERMINAL
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import Transfer
@@ -44,7 +45,7 @@ def test_of_confirming_and_cancelling_exactly_one_wins(lasting_town, attempt):
     town.active_card()
     town.credit()
     load_id = uuid4()
-    begin_load(town.teller, load_id, card_no=CARD, amount_fen=5_000, purse_before_fen=0, online_sequence=0)
+    begin_load(town.teller, load_id, card_no=CARD, amount_fen=5_000, purse_before_fen=0, online_sequence=0, **TERMINAL)
     confirmed, cancelled = at_once(
         lambda: confirm_load(town.teller, load_id, tac="A1B2C3D4"),
         lambda: cancel_load(town.teller, load_id, why="impatient"),
@@ -79,7 +80,9 @@ def test_one_request_sent_twice_at_once_is_done_once(lasting_town):
     load_id = uuid4()
 
     def begin():
-        return begin_load(town.teller, load_id, card_no=CARD, amount_fen=5_000, purse_before_fen=0, online_sequence=0)
+        return begin_load(
+            town.teller, load_id, card_no=CARD, amount_fen=5_000, purse_before_fen=0, online_sequence=0, **TERMINAL
+        )
 
     first, second = at_once(begin, begin)
     assert first == second

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, return_row, shown
+from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
 from kaguan.cms import services
 from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Institution, Receipt, Transfer
 from kaguan.cms.rules.guards import Verdict
@@ -23,7 +23,7 @@ from kaguan.cms.services import contributions, issue, load, lock, loss, orders, 
 
 CARD = "990100001"
 ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
-LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0}
+LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
 REPLACEMENT = {
     "card_no": CARD,
     "new_card_no": "990100002",
@@ -120,7 +120,7 @@ CASES = [
     (pin.reset_pin, "teller", active, WITH_DOCUMENT),
     (contributions.credit_contribution, "clerk", active, PREMIUM),
     (load.begin_load, "teller", active, LOAD),
-    (load.begin_carry_over, "teller", replaced, {"card_no": "990100002", "purse_before_fen": 0, "online_sequence": 0}),
+    (load.begin_carry_over, "teller", replaced, {**LOAD, "card_no": "990100002", "amount_fen": 5_000}),
     (load.confirm_load, "teller", loading, {"tac": "A1B2C3D4"}),
     (load.cancel_load, "teller", loading, {"why": "removed"}),
     (load.mark_load_grey, "teller", loading, {}),

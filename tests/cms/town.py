@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
 from kaguan.cms.rules.documents import Document
@@ -25,6 +25,7 @@ CERT_NO = "990101199003070017"
 NAME = "测试人甲"
 ISSUED = date(2026, 1, 5)
 EXPIRES = date(2036, 1, 5)
+TERMINAL = {"terminal_no": "990100000001", "terminal_time": datetime(2026, 2, 3, 9, 30)}
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Town:
             amount_fen=amount_fen,
             purse_before_fen=purse_before_fen,
             online_sequence=0,
+            **TERMINAL,
         )
         confirm_load(self.teller, load_id, tac="A1B2C3D4")
         return load_id

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import click
@@ -33,9 +34,8 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A read: of which database, and shown how."""
+    """A read of the open database, and how its answer is shown."""
 
-    database: str
     as_json: bool
 
     def show(self, record: Record | list[Record]) -> None:
@@ -49,19 +49,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A change: asked for by whom, from where, and under which id."""
+    """A change of the open database: asked for by whom, and under which id."""
 
-    database: str
-    operator: str
-    institution: str
+    actor: Actor
     request_id: UUID
-
-    def open(self) -> Actor:
-        """Return the actor, with the database open."""
-        _open_existing(self.database)
-        from kaguan.cms.services.case import Actor
-
-        return Actor(self.operator, self.institution)
 
     def show(self, result: Any) -> None:
         """Leave the result of the use case on the screen."""
@@ -81,6 +72,12 @@ def _open_existing(database: str) -> None:
     open_store(database)
 
 
+def _with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def _database(command: Command) -> Command:
     return click.option(
         "--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE"
@@ -88,32 +85,48 @@ def _database(command: Command) -> Command:
 
 
 def asks(command: Command) -> Command:
-    """Give a read its options: `--db` and `--json`."""
-    return _database(click.option("--json", "as_json", is_flag=True, help="Show JSON.")(command))
+    """Give a read the options `--db` and `--json`, and call it with a Question."""
+
+    @wraps(command)
+    def ask(*, database: str, as_json: bool, **values: Any) -> None:
+        _open_existing(database)
+        command(Question(as_json), **values)
+
+    return _with_options(cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True))
 
 
 def changes(command: Command) -> Command:
-    """Give a change its options: `--db`, who asks from where, and the request's id."""
-    options = [
+    """Give a change the options `--db`, who asks from where, and the request's id, and call it with a Request."""
+
+    @wraps(command)
+    def change(*, database: str, operator: str, institution: str, request_id: UUID, **values: Any) -> None:
+        _open_existing(database)
+        from kaguan.cms.services.case import Actor
+
+        command(Request(Actor(operator, institution), request_id), **values)
+
+    return _with_options(
+        cast("Command", change),
+        _database,
         click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
         click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
         click.option("--request-id", type=click.UUID, default=uuid4, help="Give it again to ask the same again."),
-    ]
-    for option in options:
-        command = option(command)
-    return _database(command)
+    )
 
 
 def shows_document(command: Command) -> Command:
-    """Give a change the options for the identity document on the counter."""
-    options = [
+    """Give a change the options for the identity document on the counter, and call it with a Document."""
+
+    @wraps(command)
+    def show(*, cert_type: str, cert_no: str, original: bool, **values: Any) -> None:
+        command(document=Document(cert_type, cert_no, original), **values)
+
+    return _with_options(
+        cast("Command", show),
         click.option("--cert-type", default="01", show_default=True),
         click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
         click.option("--original/--copy", required=True, help="What was shown."),
-    ]
-    for option in options:
-        command = option(command)
-    return command
+    )
 
 
 @click.group()
@@ -131,7 +144,10 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
     """Make DATABASE, with a region, its authority and a first administrator."""
     region = DEFAULT_REGION
     if settings_file:
-        region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
+        try:
+            region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(f"{settings_file.name} is no JSON: {error}") from error
     open_store(database)
     from kaguan.cms.services.set_up import found
 
@@ -151,14 +167,12 @@ def institution() -> None:
 @click.option("--bank-code", default="")
 @click.option("--designated", is_flag=True)
 @changes
-def institution_add(code: str, name: str, kind: str, bank_code: str, *, designated: bool, **asked: Any) -> None:
+def institution_add(request: Request, code: str, name: str, kind: str, bank_code: str, *, designated: bool) -> None:
     """Put the institution CODE on the books."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.set_up import register_institution
 
     result = register_institution(
-        actor,
+        request.actor,
         request.request_id,
         code=code,
         name=name,
@@ -180,14 +194,17 @@ def operator() -> None:
 @click.option("--at", "employer", required=True, help="Code of the institution that employs them.")
 @click.option("--role", "roles", type=click.Choice([role.value for role in Role]), multiple=True, required=True)
 @changes
-def operator_add(code: str, name: str, employer: str, roles: tuple[str, ...], **asked: Any) -> None:
+def operator_add(request: Request, code: str, name: str, employer: str, roles: tuple[str, ...]) -> None:
     """Let the operator CODE work."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.set_up import register_operator
 
     result = register_operator(
-        actor, request.request_id, code=code, name=name, institution=employer, roles=[Role(role) for role in roles]
+        request.actor,
+        request.request_id,
+        code=code,
+        name=name,
+        institution=employer,
+        roles=[Role(role) for role in roles],
     )
     request.show(result)
 
@@ -200,15 +217,13 @@ def order() -> None:
 @order.command("record")
 @click.argument("order_zip", type=existing_file)
 @changes
-def order_record(order_zip: Path, **asked: Any) -> None:
+def order_record(request: Request, order_zip: Path) -> None:
     """Put the factory order ORDER_ZIP on the books."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.order_rows import read_order_rows
     from kaguan.cms.services.orders import order_cards
 
     order_no, rows = read_order_rows(order_zip)
-    request.show(order_cards(actor, request.request_id, order_no=order_no, rows=rows))
+    request.show(order_cards(request.actor, request.request_id, order_no=order_no, rows=rows))
 
 
 @cms.group()
@@ -220,16 +235,14 @@ def stock() -> None:
 @click.argument("return_file", type=existing_file)
 @click.option("--outlet", default="", help="Who keeps the cards, if not the operator's own institution.")
 @changes
-def stock_receive(return_file: Path, outlet: str, **asked: Any) -> None:
+def stock_receive(request: Request, return_file: Path, outlet: str) -> None:
     """Take the cards of the bureau's good RETURN_FILE into stock."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.stock import receive_stock
     from kaguan.personalization.returnfile import read_return
 
     with return_file.open("rb") as stream:
         rows = list(read_return(stream, file=return_file.name))
-    request.show(receive_stock(actor, request.request_id, rows=rows, outlet=outlet))
+    request.show(receive_stock(request.actor, request.request_id, rows=rows, outlet=outlet))
 
 
 @cms.group()
@@ -240,10 +253,8 @@ def card() -> None:
 @card.command("show")
 @click.argument("card_no")
 @asks
-def card_show(card_no: str, **asked: Any) -> None:
+def card_show(question: Question, card_no: str) -> None:
     """Show where card CARD_NO stands."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.queries import card_record
 
     question.show(card_record(card_no))
@@ -252,10 +263,8 @@ def card_show(card_no: str, **asked: Any) -> None:
 @card.command("events")
 @click.argument("card_no")
 @asks
-def card_events_(card_no: str, **asked: Any) -> None:
+def card_events_(question: Question, card_no: str) -> None:
     """Show every step in the life of card CARD_NO."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.queries import card_events
 
     question.show(card_events(card_no))
@@ -266,14 +275,13 @@ def card_events_(card_no: str, **asked: Any) -> None:
 @click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), required=True)
 @shows_document
 @changes
-def card_hand_over(card_no: str, verdict: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+def card_hand_over(request: Request, card_no: str, verdict: str, document: Document) -> None:
     """Hand card CARD_NO to its holder, after comparing the person with the document."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.issue import hand_over
 
-    document = Document(cert_type, cert_no, original)
-    request.show(hand_over(actor, request.request_id, card_no=card_no, document=document, verdict=Verdict(verdict)))
+    request.show(
+        hand_over(request.actor, request.request_id, card_no=card_no, document=document, verdict=Verdict(verdict))
+    )
 
 
 @cms.group()
@@ -284,41 +292,33 @@ def loss() -> None:
 @loss.command("temporary")
 @click.argument("card_no")
 @changes
-def loss_temporary(card_no: str, **asked: Any) -> None:
+def loss_temporary(request: Request, card_no: str) -> None:
     """Report card CARD_NO lost for the time being."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.loss import report_temporary_loss
 
-    request.show(report_temporary_loss(actor, request.request_id, card_no=card_no))
+    request.show(report_temporary_loss(request.actor, request.request_id, card_no=card_no))
 
 
 @loss.command("formal")
 @click.argument("card_no")
 @shows_document
 @changes
-def loss_formal(card_no: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+def loss_formal(request: Request, card_no: str, document: Document) -> None:
     """Report card CARD_NO formally lost."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.loss import report_formal_loss
 
-    document = Document(cert_type, cert_no, original)
-    request.show(report_formal_loss(actor, request.request_id, card_no=card_no, document=document))
+    request.show(report_formal_loss(request.actor, request.request_id, card_no=card_no, document=document))
 
 
 @loss.command("release")
 @click.argument("card_no")
 @shows_document
 @changes
-def loss_release(card_no: str, cert_type: str, cert_no: str, *, original: bool, **asked: Any) -> None:
+def loss_release(request: Request, card_no: str, document: Document) -> None:
     """Give the found card CARD_NO back to use."""
-    request = Request(**asked)
-    actor = request.open()
     from kaguan.cms.services.loss import release_loss
 
-    document = Document(cert_type, cert_no, original)
-    request.show(release_loss(actor, request.request_id, card_no=card_no, document=document))
+    request.show(release_loss(request.actor, request.request_id, card_no=card_no, document=document))
 
 
 @cms.group()
@@ -329,10 +329,8 @@ def holder() -> None:
 @holder.command("show")
 @click.argument("number")
 @asks
-def holder_show(number: str, **asked: Any) -> None:
+def holder_show(question: Question, number: str) -> None:
     """Show the person with this NUMBER in the books or on the identity document."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.queries import holder_record
 
     question.show(holder_record(number))
@@ -346,10 +344,8 @@ def account() -> None:
 @account.command("show")
 @click.argument("code")
 @asks
-def account_show(code: str, **asked: Any) -> None:
+def account_show(question: Question, code: str) -> None:
     """Show the account CODE, such as PA:1 or PURSE:A000F9XV3, with its newest entries."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.queries import account_record
 
     question.show(account_record(code))
@@ -362,10 +358,8 @@ def ledger() -> None:
 
 @ledger.command("verify")
 @asks
-def ledger_verify(**asked: Any) -> None:
+def ledger_verify(question: Question) -> None:
     """Replay all entries and compare every balance."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.ledger.proof import verify_books
 
     question.show(verify_books()._asdict())
@@ -373,10 +367,8 @@ def ledger_verify(**asked: Any) -> None:
 
 @ledger.command("open")
 @asks
-def ledger_open(**asked: Any) -> None:
+def ledger_open(question: Question) -> None:
     """Show every load and purchase that is neither confirmed nor cancelled."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.queries import open_reservations
 
     question.show(open_reservations())
@@ -389,10 +381,8 @@ def audit() -> None:
 
 @audit.command("verify")
 @asks
-def audit_verify(**asked: Any) -> None:
+def audit_verify(question: Question) -> None:
     """Check the chain of the audit log; note the head somewhere else."""
-    question = Question(**asked)
-    _open_existing(question.database)
     from kaguan.cms.audit import verify_chain
 
     question.show(verify_chain()._asdict())

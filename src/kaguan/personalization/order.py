@@ -85,6 +85,12 @@ class OrderName(NamedTuple):
             return None
         return cls(**{part: text or "" for part, text in match.groupdict().items()})
 
+    @property
+    def file_name(self) -> str:
+        """The name that says all this; `parse` is the way back."""
+        parts = (self.kind, self.batch, self.timestamp, self.vendor, "S", self.urgency, self.city, self.bank)
+        return "_".join((*parts, self.outlet) if self.outlet else parts) + ".txt"
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

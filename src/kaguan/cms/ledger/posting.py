@@ -78,9 +78,7 @@ def reroute(pending_id: UUID, *, through: str) -> Transfer:
     Refuses with NotFound, AlreadyResolved, in this order.
     """
     with transaction.atomic():
-        head = _head(pending_id)
-        if head.phase != Phase.PENDING:
-            raise AlreadyResolved(f"transfer {pending_id} is {head.phase} already")
+        head = find_pending(pending_id)
         content = _content(head.kind, moves_of(head), head.content["memo"], through=through)
         held = head.content["through"]
         if held == through:
@@ -119,6 +117,14 @@ def find(transfer_id: UUID) -> Transfer:
     if transfer is None:
         raise NotFound(f"no transfer {transfer_id} is on the books")
     return transfer
+
+
+def find_pending(pending_id: UUID) -> Transfer:
+    """Return the transfer that holds the reserved money now, locked; refuse with NotFound, AlreadyResolved."""
+    head = _head(pending_id)
+    if head.phase != Phase.PENDING:
+        raise AlreadyResolved(f"transfer {pending_id} is {head.phase} already")
+    return head
 
 
 def first_of(transfer: Transfer) -> Transfer:

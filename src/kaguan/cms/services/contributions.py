@@ -11,7 +11,8 @@ from kaguan.cms.models import Contribution
 from kaguan.cms.rules.money import split_contribution
 from kaguan.cms.rules.refusals import DuplicateRequest
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_holder, use_case
+from kaguan.cms.services.case import Case, find_holder
+from kaguan.cms.services.use_case import use_case
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PRODUCTION, BankFunction, Use, check_use
 from kaguan.cms.rules.refusals import NeedsSecondPerson, NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import CardState, Case, state_of, use_case
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.use_case import use_case
 
 
 @use_case("hand over", Right.HAND_OVER, CardState)

@@ -6,19 +6,21 @@ The request id of `begin_load` is the load's own id: confirm, cancel and grey ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
-from kaguan.cms.ledger.posting import Detail, Move, reserve
-from kaguan.cms.models import Card, CardEvent
+from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
+from kaguan.cms.models import Card, CardEvent, Transfer
 from kaguan.cms.rules.lifecycle import Use, check_use
 from kaguan.cms.rules.money import FundsSource, check_amount, check_source, forbidden
-from kaguan.cms.rules.refusals import InsufficientFunds, NotEligible
+from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
-from kaguan.cms.services.case import Case, use_case
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.reservation import Resolution
+from kaguan.cms.services.use_case import use_case
 
 LOAD: Final = "load"
 CARRY_OVER: Final = "carry-over"
@@ -29,7 +31,8 @@ _KINDS: Final = frozenset({LOAD, CARRY_OVER})
 class PendingLoad:
     """A load that left the account and is not on the chip yet; amounts in fen.
 
-    `purse_before_fen` and `online_sequence` are what the chip said before, to find out later what it did.
+    `purse_before_fen` and `online_sequence` are what the chip said before, `terminal_no` (hex) and `terminal_time`
+    (ISO 8601) what the terminal will tell it: all that is needed to ask the chip later what it did.
     """
 
     load_id: str
@@ -37,6 +40,8 @@ class PendingLoad:
     amount_fen: int
     purse_before_fen: int
     online_sequence: int
+    terminal_no: str
+    terminal_time: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def begin_load(
     amount_fen: int,
     purse_before_fen: int,
     online_sequence: int,
+    terminal_no: str,
+    terminal_time: datetime,
     source: FundsSource = FundsSource.MEDICAL_ACCOUNT,
 ) -> PendingLoad:
     """Leave the amount reserved between the personal account and the purse; the chip may be loaded now.
@@ -70,24 +77,34 @@ def begin_load(
         Move(personal_account(card.holder_id), purse_account(card_no), amount_fen),
         purse_before_fen=purse_before_fen,
         online_sequence=online_sequence,
+        terminal_no=terminal_no,
+        terminal_time=terminal_time,
     )
 
 
 @use_case("begin carry-over", Right.LOAD, PendingLoad)
-def begin_carry_over(case: Case, /, *, card_no: str, purse_before_fen: int, online_sequence: int) -> PendingLoad:
+def begin_carry_over(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    amount_fen: int,
+    purse_before_fen: int,
+    online_sequence: int,
+    terminal_no: str,
+    terminal_time: datetime,
+) -> PendingLoad:
     """Leave what the books have on the replaced card's purse reserved for this card, its successor.
 
     Refuses, in this order: no such card, own card, card state, expired, replaces no card, old chip neither blocked
-    nor lost for the region's days, nothing left on it, the chip shows more than the books.
+    nor lost for the region's days, not the amount that is on it, the chip shows more than the books.
     """
     card = _usable(case, card_no)
-    old = Card.objects.select_for_update().filter(replaced_by=card).first()
-    if old is None:
-        raise NotEligible(f"card {card_no} replaces no other card")
+    old = _replaced_card(card_no)
     _check_harmless(case, old)
-    amount_fen = balance(purse_account(old.card_no))
-    if not amount_fen:
-        raise InsufficientFunds(f"the purse of card {old.card_no} is empty")
+    left_fen = balance(purse_account(old.card_no))
+    if amount_fen != left_fen:
+        raise NotEligible(f"the purse of card {old.card_no} has {left_fen} fen, not {amount_fen}: all of it is carried")
     case.note(old_card_no=old.card_no)
     return _reserve(
         case,
@@ -96,7 +113,25 @@ def begin_carry_over(case: Case, /, *, card_no: str, purse_before_fen: int, onli
         Move(purse_account(old.card_no), purse_account(card_no), amount_fen),
         purse_before_fen=purse_before_fen,
         online_sequence=online_sequence,
+        terminal_no=terminal_no,
+        terminal_time=terminal_time,
     )
+
+
+def carried_fen(card_no: str) -> int:
+    """Return what the books have left on the purse of the card that this one replaced; refuse with NotEligible."""
+    return balance(purse_account(_replaced_card(card_no).card_no))
+
+
+def open_load(load_id: UUID) -> PendingLoad:
+    """Return the load that is neither confirmed nor cancelled, as it was begun.
+
+    Refuses with NotFound, AlreadyResolved, in this order.
+    """
+    transfer = find_pending(load_id)
+    if transfer.kind not in _KINDS:
+        raise NotFound(f"{load_id} is a {transfer.kind}, no load")
+    return _pending(load_id, transfer)
 
 
 @use_case("confirm load", Right.LOAD, Resolution)
@@ -144,8 +179,23 @@ def _check_harmless(case: Case, old: Card) -> None:
         )
 
 
+def _replaced_card(card_no: str) -> Card:
+    old = Card.objects.select_for_update().filter(replaced_by=card_no).first()
+    if old is None:
+        raise NotEligible(f"card {card_no} replaces no other card")
+    return old
+
+
 def _reserve(
-    case: Case, card: Card, kind: str, move: Move, *, purse_before_fen: int, online_sequence: int
+    case: Case,
+    card: Card,
+    kind: str,
+    move: Move,
+    *,
+    purse_before_fen: int,
+    online_sequence: int,
+    terminal_no: str,
+    terminal_time: datetime,
 ) -> PendingLoad:
     on_books_fen = balance(purse_account(card.card_no))
     if purse_before_fen > on_books_fen:
@@ -157,7 +207,22 @@ def _reserve(
         "institution": case.institution.code,
         "purse_before_fen": purse_before_fen,
         "online_sequence": online_sequence,
+        "terminal_no": terminal_no,
+        "terminal_time": terminal_time.isoformat(),
     }
-    reserve(case.request_id, kind, [move], through=unloaded_account(card.holder_id), memo=memo)
     case.note(amount_fen=move.amount_fen, online_sequence=online_sequence)
-    return PendingLoad(str(case.request_id), card.card_no, move.amount_fen, purse_before_fen, online_sequence)
+    transfer = reserve(case.request_id, kind, [move], through=unloaded_account(card.holder_id), memo=memo)
+    return _pending(case.request_id, transfer)
+
+
+def _pending(load_id: UUID, transfer: Transfer) -> PendingLoad:
+    memo = transfer.content["memo"]
+    return PendingLoad(
+        load_id=str(load_id),
+        card_no=memo["card_no"],
+        amount_fen=sum(move.amount_fen for move in moves_of(transfer)),
+        purse_before_fen=memo["purse_before_fen"],
+        online_sequence=memo["online_sequence"],
+        terminal_no=memo["terminal_no"],
+        terminal_time=memo["terminal_time"],
+    )

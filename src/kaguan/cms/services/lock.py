@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, BankFunction, CancelReason, LockReason
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import CardState, Case, state_of, use_case
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.use_case import use_case
 
 
 @use_case("lock", Right.LOCK, CardState)

@@ -9,7 +9,8 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import CardState, Case, state_of, use_case
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.use_case import use_case
 
 
 @use_case("report temporary loss", Right.LOSS, CardState)

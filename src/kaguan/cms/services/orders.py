@@ -11,7 +11,8 @@ from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction, CancelReason
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import CardState, Case, state_of, use_case
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.use_case import use_case
 
 
 @dataclass(frozen=True, slots=True)

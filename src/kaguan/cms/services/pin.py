@@ -5,7 +5,8 @@ from __future__ import annotations
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, Use, check_use
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import CardState, Case, state_of, use_case
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.use_case import use_case
 
 
 @use_case("change PIN", Right.PIN, CardState)

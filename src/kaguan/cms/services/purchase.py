@@ -17,8 +17,9 @@ from kaguan.cms.rules.purchases import Item, check_items, check_site
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
-from kaguan.cms.services.case import Case, use_case
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.reservation import Resolution
+from kaguan.cms.services.use_case import use_case
 
 PURCHASE: Final = "purchase"
 _KINDS: Final = frozenset({PURCHASE})

@@ -14,7 +14,8 @@ from kaguan.cms.models import Holder, Institution, Operator, Region
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules
 from kaguan.cms.rules.rights import Right, Role
-from kaguan.cms.services.case import Actor, Case, find_holder, find_institution, use_case
+from kaguan.cms.services.case import Actor, Case, find_holder, find_institution
+from kaguan.cms.services.use_case import use_case
 
 
 @dataclass(frozen=True, slots=True)

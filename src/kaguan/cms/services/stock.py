@@ -9,7 +9,8 @@ from kaguan.cms.models import Card, StockItem
 from kaguan.cms.rules.lifecycle import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_institution, use_case
+from kaguan.cms.services.case import Case, find_institution
+from kaguan.cms.services.use_case import use_case
 from kaguan.personalization.returnfile import ReturnRow
 
 

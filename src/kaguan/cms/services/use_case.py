@@ -1,0 +1,114 @@
+"""What makes a function a use case: one transaction, one receipt, one line in the audit log, whatever comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from kaguan.apdu.errors import RuleBroken
+from kaguan.cms import audit
+from kaguan.cms.canonical import fingerprint
+from kaguan.cms.models import Operator, Receipt
+from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.case import Actor, Case
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def use_case(
+    action: str, right: Right, result: type[R]
+) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
+    """Make a function over a Case a use case, asked for by an actor under a request id that the client made.
+
+    `result` is a flat dataclass of plain values, so that a receipt can give it back.
+    A colleague at the same institution may ask again, another institution may not.
+    Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
+    """
+
+    def make(work: Callable[Concatenate[Case, P], R]) -> Callable[Concatenate[Actor, UUID, P], R]:
+        @wraps(work)
+        def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{work.__name__} takes keyword arguments only")
+            request = _Request(actor, request_id, action, right, fingerprint([actor.institution, kwargs]))
+            notes: dict[str, object] = {}
+            try:
+                with transaction.atomic(durable=True):
+                    case = request.admit(notes)
+                    first = request.first_result()
+                    if first is not None:
+                        return result(**first)
+                    answer = work(case, *args, **kwargs)
+                    request.keep(case, asdict(answer))  # type: ignore[call-overload]
+                    return answer
+            except RuleBroken as refusal:
+                request.note_refusal(refusal, notes)
+                raise
+
+        return ask
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request before and after its work: admitted, looked up, kept, or refused."""
+
+    actor: Actor
+    request_id: UUID
+    action: str
+    right: Right
+    fingerprint: str
+
+    def admit(self, notes: dict[str, object]) -> Case:
+        """Return a case for the request when its actor may ask for it."""
+        operator = Operator.objects.select_related("institution").filter(pk=self.actor.operator, active=True).first()
+        if operator is None or operator.institution.code != self.actor.institution:
+            raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
+        case = Case(operator, operator.institution, self.request_id, timezone.now(), notes)
+        case.require(self.right)
+        return case
+
+    def first_result(self) -> dict[str, Any] | None:
+        """Return what the same request got the first time, if it was made before."""
+        receipt = Receipt.objects.filter(request_id=self.request_id, action=self.action).first()
+        if receipt is None:
+            return None
+        if receipt.fingerprint != self.fingerprint:
+            raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
+        return dict(receipt.result)
+
+    def keep(self, case: Case, result: dict[str, Any]) -> None:
+        """Leave the result under the request's id, and a line in the audit log."""
+        Receipt.objects.create(
+            request_id=self.request_id,
+            action=self.action,
+            fingerprint=self.fingerprint,
+            result=result,
+            at=case.at,
+        )
+        audit.append(self._line("done", case.notes))
+
+    def note_refusal(self, refusal: RuleBroken, notes: dict[str, object]) -> None:
+        """Leave a line in the audit log that says why not."""
+        with transaction.atomic(durable=True):
+            audit.append(self._line(type(refusal).__name__, {**notes, "why": str(refusal)}))
+
+    def _line(self, outcome: str, detail: dict[str, object]) -> audit.AuditLine:
+        return audit.AuditLine(
+            at=timezone.now(),
+            operator=self.actor.operator,
+            institution=self.actor.institution,
+            action=self.action,
+            request_id=self.request_id,
+            outcome=outcome,
+            detail=detail,
+        )

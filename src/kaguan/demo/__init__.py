@@ -1,0 +1,1 @@
+"""The main job from order file to reissued card, shown on embedded defaults."""
