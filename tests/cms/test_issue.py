@@ -7,11 +7,12 @@ from datetime import date
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, copied, return_row, shown
 from kaguan.cms.models import Card, CardEvent, Institution, Operator, StockItem
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.lifecycle import Application, BankFunction, CancelReason, LockReason, Pin, Production
+from kaguan.cms.rules.lifecycle import APPLICATION, Application, BankFunction, CancelReason, LockReason, Pin, Production
 from kaguan.cms.rules.refusals import (
     DuplicateRequest,
     IllegalTransition,
@@ -22,7 +23,7 @@ from kaguan.cms.rules.refusals import (
 )
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services.case import Actor
+from kaguan.cms.services.case import Actor, Case
 from kaguan.cms.services.issue import activate, hand_over
 from kaguan.cms.services.lock import cancel, lock, seal, unlock
 from kaguan.cms.services.orders import OrderRow, order_cards
@@ -136,6 +137,15 @@ def test_rights_come_from_roles_and_employment(town):
     Operator.objects.filter(code="teller").update(active=False)
     with pytest.raises(NotAllowed):
         activate(town.teller, uuid4(), card_no=card_no, document=shown())
+
+
+def test_every_single_step_asks_for_its_own_right(town):
+    card = Card.objects.get(card_no=town.active_card())
+    operator = Operator.objects.get(code="hotline")
+    case = Case(operator, operator.institution, uuid4(), timezone.now(), {})
+    with pytest.raises(NotAllowed, match="no right to lock"):
+        case.step(card, APPLICATION, "lock", case.circumstances(card), reason=LockReason.OTHER)
+    case.step(card, APPLICATION, "report_temporary_loss", case.circumstances(card))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of
 from kaguan.cms.ledger.posting import Move, Phase, post, reroute, reserve, settle, void
@@ -50,6 +50,12 @@ class Books(RuleBasedStateMachine):
         self.open = {}
         self.asked = {}
         self.closed = {}
+
+    @initialize()
+    def endow(self):
+        for n, code in enumerate(ACCOUNTS[1:], start=100):
+            post(number(n), "endowment", [Move("PREMIUM_IN", code, 2_000)])
+            self.move([Move("PREMIUM_IN", code, 2_000)])
 
     def teardown(self):
         transaction.set_rollback(True)
