@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 
 from card.oracle import tdes
 from kaguan.card_os.image import Address, CardImage, CardKey, Elementary, key_address
 from kaguan.card_os.profile import FileKind, load_profile
 from kaguan.card_os.profile.rules import FREE, AccessRule
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.nvm import Storage
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.specimen import SERIAL, specimen_image
 from kaguan.vault.ciphers import Algorithm
@@ -99,11 +101,23 @@ def given(*values: str) -> Callable[[int], bytes]:
     return random
 
 
+def counted() -> Callable[[int], bytes]:
+    """A source of random bytes that are the same every time: 1, 2, 3 .. as numbers."""
+    numbers = count(1)
+    return lambda size: next(numbers).to_bytes(size, "big")
+
+
 class Terminal:
     """A card, and hex at both ends of the wire. `trace` has every command and response."""
 
-    def __init__(self, image: CardImage | None = None, *, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        self.card = EmulatedCard(image or specimen(), random=random)
+    def __init__(
+        self,
+        image: CardImage | None = None,
+        *,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        storage: Storage | None = None,
+    ) -> None:
+        self.card = EmulatedCard(image or specimen(), random=random, storage=storage)
         self.trace: list[tuple[bytes, bytes]] = []
 
     def send(self, command: str | bytes) -> str:

@@ -54,6 +54,20 @@ def test_a_card_is_activated_at_an_outlet_of_its_own_bank(town):
     ]
 
 
+def test_an_expired_card_is_neither_handed_over_nor_activated(town):
+    card_no = town.order()
+    town.receive(card_no)
+    expire = {"issue_date": date(2010, 1, 1), "valid_until": date(2020, 1, 1)}
+    Card.objects.update(**expire)
+    with pytest.raises(NotEligible, match="expired"):
+        town.hand_over(card_no)
+    Card.objects.update(valid_until=EXPIRES)
+    town.hand_over(card_no)
+    Card.objects.update(**expire)
+    with pytest.raises(NotEligible, match="expired"):
+        activate(town.teller, uuid4(), card_no=card_no, document=shown())
+
+
 @pytest.mark.acceptance("S2-3")
 def test_an_outlet_of_another_bank_sends_the_holder_away(town):
     card_no = town.order()

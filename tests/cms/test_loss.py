@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from cms.town import TERMINAL, copied, return_row, shown
+from cms.town import AT_TILL, TERMINAL, copied, return_row, shown
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import Card, CardEvent
@@ -55,7 +55,7 @@ def every_use(town, card_no):
     yield lambda: begin_load(
         town.teller, uuid4(), card_no=card_no, amount_fen=1, purse_before_fen=0, online_sequence=1, **TERMINAL
     )
-    yield lambda: authorise_purchase(town.cashier, uuid4(), card_no=card_no, items=DRUG)
+    yield lambda: authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card_no, items=DRUG)
     yield lambda: record_pin_change(town.cashier, uuid4(), card_no=card_no)
     yield lambda: activate(town.teller, uuid4(), card_no=card_no, document=shown())
     yield lambda: town.hand_over(card_no)
@@ -92,7 +92,7 @@ def test_a_lost_card_is_refused_everywhere_with_its_reason(town, card):
 def test_a_found_card_is_released(town, card):
     report_temporary_loss(town.hotline, uuid4(), card_no=card)
     assert release_loss(town.hotline, uuid4(), card_no=card).application == Application.NORMAL
-    assert authorise_purchase(town.cashier, uuid4(), card_no=card, items=DRUG).amount_fen == 100
+    assert authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=DRUG).amount_fen == 100
 
 
 def test_whether_a_formal_loss_can_be_released_is_up_to_the_region(town, card):

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from cms.town import CERT_NO, TERMINAL
+from cms.town import AT_OTHER_TILL, AT_TILL, CERT_NO, TERMINAL
 from kaguan.cms.ledger.accounts import balance, held_account, merchant_account, personal_account, purse_account
 from kaguan.cms.ledger.proof import total, verify_books
-from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Transfer
+from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Operator, Transfer
 from kaguan.cms.queries import open_reservations
 from kaguan.cms.rules.money import FundsSource
 from kaguan.cms.rules.purchases import Item, ItemCategory
@@ -26,6 +26,7 @@ from kaguan.cms.rules.refusals import (
     NotFound,
     NotMedical,
 )
+from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.load import (
     begin_load,
     cancel_load,
@@ -39,12 +40,13 @@ from kaguan.cms.services.purchase import (
     authorise_purchase,
     cancel_purchase,
     mark_purchase_grey,
+    open_purchase,
     record_purchase,
 )
 from kaguan.cms.services.set_up import blacklist_institution
 
 DRUGS = [Item(ItemCategory.DRUG, 1_200), Item(ItemCategory.REGISTRATION, 300)]
-DEBITED = {"tac": "0F1E2D3C", "terminal_no": "990100000001", "terminal_sequence": 7, "offline_sequence": 0}
+DEBITED = {"tac": "0F1E2D3C"}
 CARD = "990100001"
 
 
@@ -99,7 +101,7 @@ def test_from_the_account_to_the_card_to_the_clinic(town, card):
     assert balances() == (15_000, 0, 0)
     assert confirm_load(town.teller, load_id, tac="A1B2C3D4").phase == "settled"
     assert balances() == (15_000, 5_000, 0)
-    allowed = authorise_purchase(town.cashier, purchase_id, card_no=card, items=DRUGS)
+    allowed = authorise_purchase(town.cashier, purchase_id, **AT_TILL, card_no=card, items=DRUGS)
     assert (allowed.amount_fen, allowed.pin_required) == (1_500, True)
     assert balances() == (15_000, 3_500, 0)
     record_purchase(town.cashier, purchase_id, **DEBITED)
@@ -127,6 +129,8 @@ def test_a_lost_answer_is_grey_until_somebody_finds_out(town, card, taken):
     assert mark_load_grey(town.teller, load_id).phase == "pending"
     assert (balance("GREY"), balances()) == (5_000, (15_000, 0, 0))
     assert open_load(load_id) == pending
+    with pytest.raises(NotFound, match="no purchase"):
+        open_purchase(load_id)
     (waiting,) = open_reservations()
     assert (waiting["transfer"], waiting["grey"], waiting["online_sequence"]) == (str(load_id), True, 0)
     if taken:
@@ -162,6 +166,9 @@ def test_a_load_is_finished_where_it_was_begun(town, card):
         confirm_load(town.other_bank_teller, load_id, tac="A1B2C3D4")
     with pytest.raises(NotFound):
         cancel_purchase(town.cashier, load_id, why="not mine")
+    Operator.objects.filter(code="teller").update(roles=[Role.OUTLET_TELLER.value, Role.CASHIER.value])
+    with pytest.raises(NotFound):
+        cancel_purchase(town.teller, load_id, why="no purchase")
     with pytest.raises(NotFound):
         confirm_load(town.teller, uuid4(), tac="A1B2C3D4")
     report_temporary_loss(town.hotline, uuid4(), card_no=card)
@@ -201,7 +208,7 @@ def test_loads_that_are_refused(town, card, asked, refusal, complaint):
 def test_the_card_pays_for_nothing_but_medicine(town, card, category):
     town.load(card, 5_000)
     with pytest.raises(NotMedical, match=f"line 3 is {category.value}"):
-        authorise_purchase(town.cashier, uuid4(), card_no=card, items=[*DRUGS, Item(category, 100)])
+        authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=[*DRUGS, Item(category, 100)])
     assert balances() == (15_000, 5_000, 0)
 
 
@@ -211,25 +218,28 @@ def test_a_blacklisted_clinic_gets_nothing_new(town, card):
     town.load(card, 5_000)
     blacklist_institution(town.administrator, uuid4(), code="CLINIC-1", breach="sold rice for cards")
     with pytest.raises(NotEligible, match="blacklist"):
-        authorise_purchase(town.cashier, uuid4(), card_no=card, items=DRUGS)
-    assert authorise_purchase(town.pharmacist, uuid4(), card_no=card, items=DRUGS).amount_fen == 1_500
+        authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=DRUGS)
+    assert authorise_purchase(town.pharmacist, uuid4(), **AT_OTHER_TILL, card_no=card, items=DRUGS).amount_fen == 1_500
 
 
 def test_sites_that_are_not_designated_and_purses_that_are_too_thin(town, card):
     town.load(card, 1_000)
     with pytest.raises(InsufficientFunds):
-        authorise_purchase(town.cashier, uuid4(), card_no=card, items=DRUGS)
+        authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=DRUGS)
     Institution.objects.filter(code="CLINIC-1").update(designated=False)
     with pytest.raises(NotEligible, match="not a designated"):
-        authorise_purchase(town.cashier, uuid4(), card_no=card, items=DRUGS)
+        authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=DRUGS)
 
 
 def test_a_purchase_is_recorded_or_cancelled_and_may_be_grey_meanwhile(town, card):
     town.load(card, 5_000)
     first, second = uuid4(), uuid4()
     for purchase_id in (first, second):
-        authorise_purchase(town.cashier, purchase_id, card_no=card, items=DRUGS)
+        authorise_purchase(town.cashier, purchase_id, **AT_TILL, card_no=card, items=DRUGS)
     assert balance(held_account(card)) == 3_000
+    assert [open_purchase(purchase_id).terminal_sequence for purchase_id in (first, second)] == [1, 2]
+    with pytest.raises(NotEligible, match="stands at another institution"):
+        authorise_purchase(town.pharmacist, uuid4(), **AT_TILL, card_no=card, items=DRUGS)
     with pytest.raises(NotFound, match="no load"):
         open_load(first)
     mark_purchase_grey(town.cashier, first)
@@ -247,7 +257,7 @@ def test_an_expired_card_moves_no_money(town, card):
     with pytest.raises(NotEligible, match="expired on 2020"):
         begin(town, uuid4(), purse_before_fen=5_000)
     with pytest.raises(NotEligible, match="expired on 2020"):
-        authorise_purchase(town.cashier, uuid4(), card_no=card, items=DRUGS)
+        authorise_purchase(town.cashier, uuid4(), **AT_TILL, card_no=card, items=DRUGS)
 
 
 def test_a_card_that_is_not_active_moves_no_money(town):

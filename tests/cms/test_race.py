@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from cms.town import TERMINAL
+from cms.town import AT_OTHER_TILL, AT_TILL, TERMINAL
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import Transfer
@@ -64,8 +64,8 @@ def test_a_purse_is_not_spent_twice(lasting_town):
     items = [Item(ItemCategory.DRUG, 600)]
     outcomes = at_once(
         *(
-            lambda actor=actor: authorise_purchase(actor, uuid4(), card_no=CARD, items=items)
-            for actor in (town.cashier, town.pharmacist)
+            lambda actor=actor, till=till: authorise_purchase(actor, uuid4(), **till, card_no=CARD, items=items)
+            for actor, till in ((town.cashier, AT_TILL), (town.pharmacist, AT_OTHER_TILL))
         )
     )
     assert sum(isinstance(outcome, InsufficientFunds) for outcome in outcomes) == 1

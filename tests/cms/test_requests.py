@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
+from cms.town import AT_TILL, BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
 from kaguan.cms import services
 from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Institution, Receipt, Transfer
 from kaguan.cms.rules.guards import Verdict
@@ -31,7 +31,7 @@ REPLACEMENT = {
     "issue_date": ISSUED,
     "valid_until": EXPIRES,
 }
-DEBITED = {"tac": "0F1E2D3C", "terminal_no": "990100000001", "terminal_sequence": 7, "offline_sequence": 0}
+BILL = {"card_no": CARD, "items": [Item(ItemCategory.DRUG, 100)], **AT_TILL}
 
 
 def nothing(town, request_id):
@@ -69,7 +69,7 @@ def loading(town, request_id):
 
 def buying(town, request_id):
     funded(town, request_id)
-    purchase.authorise_purchase(town.cashier, request_id, card_no=CARD, items=[Item(ItemCategory.DRUG, 100)])
+    purchase.authorise_purchase(town.cashier, request_id, **BILL)
 
 
 def in_state(application):
@@ -124,8 +124,8 @@ CASES = [
     (load.confirm_load, "teller", loading, {"tac": "A1B2C3D4"}),
     (load.cancel_load, "teller", loading, {"why": "removed"}),
     (load.mark_load_grey, "teller", loading, {}),
-    (purchase.authorise_purchase, "cashier", funded, {"card_no": CARD, "items": [Item(ItemCategory.DRUG, 100)]}),
-    (purchase.record_purchase, "cashier", buying, DEBITED),
+    (purchase.authorise_purchase, "cashier", funded, BILL),
+    (purchase.record_purchase, "cashier", buying, {"tac": "0F1E2D3C"}),
     (purchase.cancel_purchase, "cashier", buying, {"why": "left"}),
     (purchase.mark_purchase_grey, "cashier", buying, {}),
     (loss.report_temporary_loss, "hotline", active, ON_CARD),

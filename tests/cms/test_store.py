@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.models import Region
+from kaguan.cms.rules import lifecycle
+from kaguan.cms.rules.refusals import RuleTableError
 from kaguan.cms.settings import database_settings
 from kaguan.cms.store import open_store
 
@@ -50,3 +54,11 @@ def test_a_server_is_not_spoken_to_yet():
 @pytest.mark.django_db
 def test_the_migrations_make_what_the_models_say():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_the_program_does_not_start_with_an_unsound_table(monkeypatch):
+    config = apps.get_app_config("cms")
+    config.ready()
+    monkeypatch.setattr(lifecycle, "AXES", (replace(lifecycle.PIN, transitions=lifecycle.PIN.transitions[:1]),))
+    with pytest.raises(RuleTableError, match="axis PIN"):
+        config.ready()

@@ -25,6 +25,12 @@ CERT_NO = "990101199003070017"
 NAME = "测试人甲"
 ISSUED = date(2026, 1, 5)
 EXPIRES = date(2036, 1, 5)
+AT_TILL = {
+    "offline_sequence": 0,
+    "terminal_no": "990100000101",
+    "terminal_time": datetime(2026, 2, 3, 9, 40),
+}
+AT_OTHER_TILL = {**AT_TILL, "terminal_no": "990100000201"}
 TERMINAL = {"terminal_no": "990100000001", "terminal_time": datetime(2026, 2, 3, 9, 30)}
 
 

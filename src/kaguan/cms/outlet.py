@@ -25,7 +25,6 @@ from kaguan.cms.rules.refusals import IllegalTransition, NotEligible, NotFound
 from kaguan.cms.services.case import Actor, CardState
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.load import (
-    ChipFacts,
     begin_carry_over,
     begin_load,
     cancel_load,
@@ -135,8 +134,16 @@ class Outlet:
         identity, keys = self.identify(link)
         offer = self._initialized(link, identity, keys, load_id, pin, amount_fen)
         when = self.clock()
-        chip = self._chip_facts(offer, when)
-        begin_load(self.actor, load_id, card_no=identity.card_no, amount_fen=amount_fen, chip=chip)
+        begin_load(
+            self.actor,
+            load_id,
+            card_no=identity.card_no,
+            amount_fen=amount_fen,
+            purse_before_fen=offer.balance_fen,
+            online_sequence=offer.sequence,
+            terminal_no=self.terminal.hex().upper(),
+            terminal_time=when,
+        )
         return self._credited(link, keys, load_id, offer, when)
 
     def carry_over(self, link: Link, load_id: UUID, pin: Pin) -> Resolution:
@@ -145,8 +152,16 @@ class Outlet:
         amount_fen = carried_fen(identity.card_no)
         offer = self._initialized(link, identity, keys, load_id, pin, amount_fen)
         when = self.clock()
-        chip = self._chip_facts(offer, when)
-        begin_carry_over(self.actor, load_id, card_no=identity.card_no, amount_fen=amount_fen, chip=chip)
+        begin_carry_over(
+            self.actor,
+            load_id,
+            card_no=identity.card_no,
+            amount_fen=amount_fen,
+            purse_before_fen=offer.balance_fen,
+            online_sequence=offer.sequence,
+            terminal_no=self.terminal.hex().upper(),
+            terminal_time=when,
+        )
         return self._credited(link, keys, load_id, offer, when)
 
     def recover_load(self, link: Link, load_id: UUID) -> Resolution:
@@ -185,7 +200,7 @@ class Outlet:
             items=list(items),
             offline_sequence=offer.sequence,
             terminal_no=self.terminal.hex().upper(),
-            terminal_time=when.isoformat(),
+            terminal_time=when,
         )
         try:
             tac = converse(link, debit(keys, offer, allowed.terminal_sequence, when))
@@ -250,14 +265,6 @@ class Outlet:
             cancel_load(self.actor, load_id, why=str(refusal))
             raise
         return confirm_load(self.actor, load_id, tac=tac.hex().upper())
-
-    def _chip_facts(self, offer: LoadOffer, when: datetime) -> ChipFacts:
-        return ChipFacts(
-            purse_before_fen=offer.balance_fen,
-            online_sequence=offer.sequence,
-            terminal_no=self.terminal.hex().upper(),
-            terminal_time=when.isoformat(),
-        )
 
     def _with_pin(self, link: Link, card_no: str, request_id: UUID, script: Script[None]) -> None:
         """The conversation that shows a PIN is done; when that blocks the PIN, the books know it."""

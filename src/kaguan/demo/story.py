@@ -183,7 +183,8 @@ class Story:
                 raise AssertionError("the power did not go")
             outcome = counter.recover_load(self.card, load_id)
             fact(f"   GET TRANSACTION PROVE: the load is {outcome.phase}; {self._money()}")
-        fact(f"no fen lost, none doubled: {proof.verify_books()}")
+        books = proof.verify_books()
+        fact(f"no fen lost, none doubled: {books.entries} entries replayed, the books add up to {proof.total()} fen")
 
     def lose(self) -> None:
         """Step 6, first half: lost, formally lost, blocked, and refused everywhere."""
@@ -250,7 +251,7 @@ class Story:
                 "cards per second": f"{counts.good / seconds:.0f}, {self.stage.stations} stations, start-up included",
                 "APDUs": counts.apdus,
                 "ledger": f"total {proof.total()} fen over {books.accounts} accounts, {books.transfers} transfers",
-                "audit chain": f"{chain.count} entries verified, head {chain.head[:16]}",
+                "audit chain": f"{chain.entries} entries verified, head {chain.head[:16]}",
             }
         )
 

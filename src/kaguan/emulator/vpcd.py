@@ -7,6 +7,7 @@ Every message is two bytes of length, most significant first, and so many bytes.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from threading import Thread
 from typing import Final
 
@@ -40,10 +41,8 @@ class InsertedCard:
 
     def pull_out(self) -> None:
         """The card is out of the reader; PC/SC notices within half a second. Pulling twice is harmless."""
-        try:
+        with suppress(OSError):  # the reader may have hung up before
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the reader was switched off before
         self._thread.join()
         self._socket.close()
 
@@ -66,7 +65,7 @@ def serve(card: Link, connection: socket.socket) -> None:
             if answer is not None:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
     except (CardLost, ConnectionError):
-        pass  # to the reader both are a card that was pulled out
+        return  # to the reader both are a card that was pulled out
     finally:
         connection.close()
 

@@ -170,13 +170,15 @@ def shown_progress() -> Iterator[Callable[[Counts], None]]:
         with _bar() as show:
             yield show
         return
+    shown = ""
     last = 0.0
 
     def show_line(counts: Counts) -> None:
-        nonlocal last
-        if time.monotonic() - last >= 1 or not counts.open:
-            last = time.monotonic()
-            click.echo(progress_line(counts))
+        nonlocal last, shown
+        line = progress_line(counts)
+        if line != shown and (time.monotonic() - last >= 1 or not counts.open):
+            last, shown = time.monotonic(), line
+            click.echo(line)
 
     yield show_line
 

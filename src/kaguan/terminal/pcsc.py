@@ -2,7 +2,7 @@
 
 Law 1. The card is ours alone while the link is open, and begins without anybody's session.
 Law 2. Bytes go out and come back as they are: 61xx and 6Cxx are for the layers above.
-Law 3. A command that was sent and not answered is a lost card: nobody knows what the card did.
+Law 3. A command without an answer is a lost card, or a lost reader: nobody knows what the card did.
 
 pyscard is imported when a reader is first wanted, so that everything else works without it.
 """
@@ -109,16 +109,16 @@ class PcscLink:
         """The bytes that the card answers.
 
         Raises:
-            NoCard: the card was gone before the command.
-            NoReader: the reader was unplugged; what the card did is unknown.
-            CardLost: the card, or another program's reset of it, cut the command off.
+            CardLost: the card was pulled out or fell silent; what it did is unknown.
+            NoReader: the same, because the reader was unplugged.
         """
         scard = self._scard
         if not self._connected:
             raise CardLost("a command on a closed link")
         code, answer = scard.SCardTransmit(self._card, self._header, list(command))
         if code != scard.SCARD_S_SUCCESS:
-            raise self._loss(code, _name(command))
+            complaint = self._context.complaint(code, self.reader)
+            raise complaint if isinstance(complaint, NoReader) else CardLost(_name(command))
         if len(answer) < 2:
             raise CardLost(_name(command))
         return bytes(answer)
@@ -128,7 +128,7 @@ class PcscLink:
 
         Raises:
             NoCard, NoReader: it is gone.
-            CardLost: it does not answer.
+            LinkError: it does not answer.
         """
         scard = self._scard
         if not self._connected:
@@ -139,7 +139,7 @@ class PcscLink:
             self._use(protocol)
             code, _, _, _, atr = scard.SCardStatus(self._card)
         if code != scard.SCARD_S_SUCCESS:
-            raise self._loss(code, "a reset")
+            raise self._context.complaint(code, self.reader)
         self._atr = bytes(atr)
         return self._atr
 
@@ -155,10 +155,6 @@ class PcscLink:
         t1 = protocol == scard.SCARD_PROTOCOL_T1
         self._protocol = TransmissionProtocol.T1 if t1 else TransmissionProtocol.T0
         self._header = scard.SCARD_PCI_T1 if t1 else scard.SCARD_PCI_T0
-
-    def _loss(self, code: int, during: str) -> LinkError:
-        complaint = self._context.complaint(code, self.reader)
-        return complaint if isinstance(complaint, NoCard | NoReader) else CardLost(during)
 
 
 class _Context:
@@ -258,7 +254,7 @@ def _name(command: bytes) -> str:
 
 def _pyscard() -> Any:
     try:
-        from smartcard import scard
+        from smartcard import scard  # noqa: PLC0415 - the extra may be missing
     except ImportError:
         raise NoReader(WITHOUT_PYSCARD) from None
     return scard

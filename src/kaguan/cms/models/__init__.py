@@ -3,7 +3,7 @@
 from kaguan.cms.models.books import Account, Contribution, Entry, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.people import Holder, Operator
-from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.models.places import Institution, Region, Terminal
 from kaguan.cms.models.records import AuditEntry, Receipt
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Receipt",
     "Region",
     "StockItem",
+    "Terminal",
     "Transfer",
 ]

@@ -9,7 +9,7 @@ from django.db import models
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules, read_region
 
 if TYPE_CHECKING:
-    from kaguan.cms.models.columns import Flag, Json, Text
+    from kaguan.cms.models.columns import Flag, Json, Text, Whole
 
 
 class Region(models.Model):
@@ -36,3 +36,11 @@ class Institution(models.Model):
     bank_code: Text = models.CharField(max_length=15, blank=True)
     designated: Flag = models.BooleanField(default=False)
     blacklisted: Flag = models.BooleanField(default=False)
+
+
+class Terminal(models.Model):
+    """A terminal of a clinic, hospital or pharmacy, and the last purchase number that it was given."""
+
+    terminal_no: Text = models.CharField(max_length=12, primary_key=True)
+    institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
+    last_sequence: Whole = models.BigIntegerField(default=0)

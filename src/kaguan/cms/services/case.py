@@ -13,11 +13,21 @@ from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator
 from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PIN, PRODUCTION, Application, Production
+from kaguan.cms.rules.lifecycle import (
+    APPLICATION,
+    BANK_FUNCTION,
+    PIN,
+    PRODUCTION,
+    Application,
+    Production,
+    Use,
+    check_use,
+)
 from kaguan.cms.rules.refusals import (
     IllegalTransition,
     NeedsSecondPerson,
     NotAllowed,
+    NotEligible,
     NotFound,
 )
 from kaguan.cms.rules.rights import Right, rights_of
@@ -75,6 +85,14 @@ class Case:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
         self.check_not_own(card.holder_id)
+        return card
+
+    def usable_card(self, card_no: str) -> Card:
+        """Return the card when money may move by it; refuse as `card`, then for its state, then when expired."""
+        card = self.card(card_no)
+        check_use(card.application, Use.MOVE_MONEY)
+        if card.valid_until < self.today:
+            raise NotEligible(f"card {card_no} expired on {card.valid_until}")
         return card
 
     def check_not_own(self, holder_id: int) -> None:

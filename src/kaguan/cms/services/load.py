@@ -13,7 +13,6 @@ from uuid import UUID
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Card, CardEvent, Transfer
-from kaguan.cms.rules.lifecycle import Use, check_use
 from kaguan.cms.rules.money import FundsSource, check_amount, check_source, forbidden
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
@@ -68,7 +67,7 @@ def begin_load(
     shows more than the books, too little in the account.
     """
     check_source(source)
-    card = _usable(case, card_no)
+    card = case.usable_card(card_no)
     check_amount(amount_fen, limit_fen=card.region.rules().load_limit_fen)
     return _reserve(
         case,
@@ -99,7 +98,7 @@ def begin_carry_over(
     Refuses, in this order: no such card, own card, card state, expired, replaces no card, old chip neither blocked
     nor lost for the region's days, not the amount that is on it, the chip shows more than the books.
     """
-    card = _usable(case, card_no)
+    card = case.usable_card(card_no)
     old = _replaced_card(card_no)
     _check_harmless(case, old)
     left_fen = balance(purse_account(old.card_no))
@@ -158,14 +157,6 @@ def refuse_cash_top_up(case: Case, /, *, card_no: str, amount_fen: int) -> Nothi
     case.note(amount_fen=amount_fen)
     case.card(card_no)
     raise forbidden(FundsSource.CASH)
-
-
-def _usable(case: Case, card_no: str) -> Card:
-    card = case.card(card_no)
-    check_use(card.application, Use.MOVE_MONEY)
-    if card.valid_until < case.today:
-        raise NotEligible(f"card {card_no} expired on {card.valid_until}")
-    return card
 
 
 def _check_harmless(case: Case, old: Card) -> None:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from kaguan.cms.ledger.accounts import held_account, merchant_account, purse_account
-from kaguan.cms.ledger.posting import Detail, Move, reserve
-from kaguan.cms.rules.lifecycle import Use, check_use
+from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
+from kaguan.cms.models import Institution, Terminal, Transfer
 from kaguan.cms.rules.money import check_amount
 from kaguan.cms.rules.purchases import Item, check_items, check_site
-from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
-from kaguan.cms.services.case import Case
+from kaguan.cms.services.case import Case, find_institution
 from kaguan.cms.services.reservation import Resolution
 from kaguan.cms.services.use_case import use_case
 
@@ -27,61 +29,74 @@ _KINDS: Final = frozenset({PURCHASE})
 
 @dataclass(frozen=True, slots=True)
 class AuthorisedPurchase:
-    """A purchase that the chip may be debited for now, and whether the holder has to type the PIN first."""
+    """A purchase that the chip may be debited for now, and whether the holder has to type the PIN first.
+
+    `offline_sequence` is what the chip said before, the terminal's number (hex), sequence and time (ISO 8601) what
+    it will be told: all that is needed to ask the chip later what it did.
+    """
 
     purchase_id: str
     card_no: str
     institution: str
     amount_fen: int
     pin_required: bool
+    offline_sequence: int
+    terminal_no: str
+    terminal_sequence: int
+    terminal_time: str
 
 
 @use_case("authorise purchase", Right.PURCHASE, AuthorisedPurchase)
-def authorise_purchase(case: Case, /, *, card_no: str, items: Sequence[Item]) -> AuthorisedPurchase:
-    """Leave the sum of the items held in the purse's books for the actor's institution.
+def authorise_purchase(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    items: Sequence[Item],
+    offline_sequence: int,
+    terminal_no: str,
+    terminal_time: datetime,
+) -> AuthorisedPurchase:
+    """Leave the sum of the items held for the actor's institution, under the terminal's next number.
 
     Refuses, in this order: no medical site, blacklisted, not designated, an item that is not medical, no such card,
-    own card, card state, expired, limit, too little in the purse.
+    own card, card state, expired, limit, terminal of another institution, too little in the purse.
     """
     site = case.institution
     case.note(card_no=card_no, categories=sorted({item.category.value for item in items}))
     check_site(site.kind, designated=site.designated, blacklisted=site.blacklisted, name=site.code)
     amount_fen = check_items(items)
-    card = case.card(card_no)
-    check_use(card.application, Use.MOVE_MONEY)
-    if card.valid_until < case.today:
-        raise NotEligible(f"card {card_no} expired on {card.valid_until}")
-    rules = site.region.rules()
-    check_amount(amount_fen, limit_fen=rules.purchase_limit_fen)
-    reserve(
-        case.request_id,
-        PURCHASE,
-        [Move(purse_account(card_no), merchant_account(site.code), amount_fen)],
-        through=held_account(card_no),
-        memo={"card_no": card_no, "institution": site.code},
-    )
-    case.note(amount_fen=amount_fen)
-    return AuthorisedPurchase(
-        purchase_id=str(case.request_id),
-        card_no=card_no,
-        institution=site.code,
-        amount_fen=amount_fen,
-        pin_required=rules.asks_pin_at(site.kind),
-    )
+    case.usable_card(card_no)
+    check_amount(amount_fen, limit_fen=site.region.rules().purchase_limit_fen)
+    memo: Detail = {
+        "card_no": card_no,
+        "institution": site.code,
+        "offline_sequence": offline_sequence,
+        "terminal_no": terminal_no,
+        "terminal_sequence": _next_sequence(terminal_no, site),
+        "terminal_time": terminal_time.isoformat(),
+    }
+    move = Move(purse_account(card_no), merchant_account(site.code), amount_fen)
+    transfer = reserve(case.request_id, PURCHASE, [move], through=held_account(card_no), memo=memo)
+    case.note(amount_fen=amount_fen, terminal_no=terminal_no)
+    return _authorised(case.request_id, transfer)
+
+
+def open_purchase(purchase_id: UUID) -> AuthorisedPurchase:
+    """Return the purchase that is neither recorded nor cancelled, as it was authorised.
+
+    Refuses with NotFound, AlreadyResolved, in this order.
+    """
+    transfer = find_pending(purchase_id)
+    if transfer.kind != PURCHASE:
+        raise NotFound(f"{purchase_id} is a {transfer.kind}, no purchase")
+    return _authorised(purchase_id, transfer)
 
 
 @use_case("record purchase", Right.PURCHASE, Resolution)
-def record_purchase(
-    case: Case, /, *, tac: str, terminal_no: str, terminal_sequence: int, offline_sequence: int
-) -> Resolution:
+def record_purchase(case: Case, /, *, tac: str) -> Resolution:
     """Leave the amount payable to the institution: the chip was debited and said so in a TAC, verified before."""
-    evidence: Detail = {
-        "tac": tac,
-        "terminal_no": terminal_no,
-        "terminal_sequence": terminal_sequence,
-        "offline_sequence": offline_sequence,
-    }
-    return reservation.confirm(case, _KINDS, case.request_id, evidence)
+    return reservation.confirm(case, _KINDS, case.request_id, {"tac": tac})
 
 
 @use_case("cancel purchase", Right.PURCHASE, Resolution)
@@ -94,3 +109,31 @@ def cancel_purchase(case: Case, /, *, why: str) -> Resolution:
 def mark_purchase_grey(case: Case, /) -> Resolution:
     """Leave the purchase grey: the chip's answer was lost; it is recorded or cancelled later."""
     return reservation.mark_grey(case, _KINDS, case.request_id)
+
+
+def _next_sequence(terminal_no: str, site: Institution) -> int:
+    """Return the number that the terminal gives to its next purchase; each is given once."""
+    terminal, _ = Terminal.objects.select_for_update().get_or_create(
+        terminal_no=terminal_no, defaults={"institution": site}
+    )
+    if terminal.institution != site:
+        raise NotEligible(f"terminal {terminal_no} stands at another institution than {site.code}")
+    terminal.last_sequence += 1
+    terminal.save(update_fields=["last_sequence"])
+    return terminal.last_sequence
+
+
+def _authorised(purchase_id: UUID, transfer: Transfer) -> AuthorisedPurchase:
+    memo = transfer.content["memo"]
+    site = find_institution(memo["institution"])
+    return AuthorisedPurchase(
+        purchase_id=str(purchase_id),
+        card_no=memo["card_no"],
+        institution=site.code,
+        amount_fen=sum(move.amount_fen for move in moves_of(transfer)),
+        pin_required=site.region.rules().asks_pin_at(site.kind),
+        offline_sequence=memo["offline_sequence"],
+        terminal_no=memo["terminal_no"],
+        terminal_sequence=memo["terminal_sequence"],
+        terminal_time=memo["terminal_time"],
+    )

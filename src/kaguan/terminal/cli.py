@@ -1,0 +1,173 @@
+"""The terminal's doors: `kaguan apdu` and `kaguan tape`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import click
+
+from kaguan.apdu.errors import TapeError
+from kaguan.apdu.link import Link
+from kaguan.apdu.response import ResponseApdu
+from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
+from kaguan.emulator.imagefile import FileCard
+from kaguan.emulator.luck import DealtRandom
+from kaguan.terminal.layers import for_conversation
+from kaguan.terminal.pcsc import open_reader
+from kaguan.terminal.playback import one_apdu, play
+
+FROM_INPUT = "-"
+
+READER = click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
+RANDOM = click.option(
+    "--random",
+    "numbers",
+    metavar="HEX[,HEX...]",
+    callback=lambda _context, _option, text: _random_numbers(text),
+    help="The random numbers that emulated cards will need, in this order.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
+
+
+@click.group()
+def apdu() -> None:
+    """Send commands to a card."""
+
+
+@apdu.command()
+@click.argument("apdus", metavar="APDU...", nargs=-1, required=True)
+@click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="A card image.")
+@READER
+@RANDOM
+@click.option("--follow", is_flag=True, help="Get the whole answer after 61xx and 6Cxx.")
+@AS_JSON
+def send(
+    apdus: tuple[str, ...],
+    card: Path | None,
+    reader: str | None,
+    numbers: DealtRandom | None,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Send APDUs to one card, in one session, and print what it answers.
+
+    An APDU is HEX or HEX=SW: when the card answers another status word, the command ends with 3. A bare = means 9000,
+    X is any digit. The APDU - stands for those that standard input has, one a line. A card image keeps what the
+    commands change.
+    """
+    if (card is None) == (reader is None):
+        raise click.UsageError("name one card: --card CARD or --reader NAME")
+    typed = [
+        (text, None if text == FROM_INPUT else one_apdu(text, file=f"APDU {number}"))
+        for number, text in enumerate(apdus, 1)
+    ]
+    with _links([] if card is None else [card], reader, numbers) as links:
+        session = [for_conversation(link) for link in links] if follow else links
+        for _, tape in typed:
+            for step in _typed_in() if tape is None else [tape]:
+                for exchange in play(step, session):
+                    _print(exchange, as_json=as_json)
+
+
+@click.group()
+def tape() -> None:
+    """Run tapes: commands with the answers they must get."""
+
+
+@tape.command("run")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--card",
+    "cards",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A card image; again for '.card 1' and so on.",
+)
+@READER
+@RANDOM
+@AS_JSON
+def run_tape(
+    file: Path, cards: tuple[Path, ...], reader: str | None, numbers: DealtRandom | None, as_json: bool
+) -> None:
+    """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
+
+    The cards are numbered from 0 as they are named; the card in a reader comes last.
+    """
+    if not cards and reader is None:
+        raise click.UsageError("name a card: --card CARD or --reader NAME")
+    played = parse(_text(file), file=str(file), include=lambda name: _text(file.parent / name))
+    card = 0
+    with _links(cards, reader, numbers) as links:
+        for exchange in play(played, links):
+            if exchange.card != card and not as_json:
+                card = exchange.card
+                click.echo(f".card {card}")
+            _print(exchange, as_json=as_json, verdict=exchange.verdict)
+
+
+@contextmanager
+def _links(cards: Sequence[Path], reader: str | None, random: Callable[[int], bytes] | None) -> Iterator[list[Link]]:
+    """The cards, powered, until the context ends."""
+    if random is not None and not cards:
+        raise click.UsageError("--random is for card images: a real card has its own random numbers")
+    with ExitStack() as stack:
+        links: list[Link] = [
+            stack.enter_context(FileCard(path, random=random or secrets.token_bytes)) for path in cards
+        ]
+        if reader is not None:
+            links.append(stack.enter_context(closing(open_reader(reader))))
+        yield links
+
+
+def _typed_in() -> Iterator[Tape]:
+    """The APDUs of standard input, each as soon as its line is there."""
+    for number, line in enumerate(sys.stdin, 1):
+        yield one_apdu(line, file="standard input", line=number)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TapeError("there is no such file", file=str(file)) from None
+    except UnicodeDecodeError as error:
+        raise TapeError(f"byte {error.start} is no UTF-8: save the tape as UTF-8", file=str(file)) from None
+
+
+def _random_numbers(text: str | None) -> DealtRandom | None:
+    if text is None:
+        return None
+    try:
+        return DealtRandom(bytes.fromhex(number) for number in text.split(","))
+    except ValueError:
+        raise click.BadParameter("write numbers in hex, with commas between them") from None
+
+
+def _print(exchange: Exchange, *, as_json: bool, verdict: Verdict | None = None) -> None:
+    """One exchange for the reader, at once: he may be a program that waits for it."""
+    command, response = exchange.command.hex().upper(), exchange.response.hex().upper()
+    if as_json:
+        click.echo(json.dumps(_described(exchange)))
+        return
+    said = f"  # {verdict.value}" if verdict else ""
+    click.echo(f"> {command or '.reset'}\n< {response}{said}")
+
+
+def _described(exchange: Exchange) -> dict[str, object]:
+    described: dict[str, object] = {"file": exchange.file, "line": exchange.line, "card": exchange.card}
+    if not exchange.command:
+        described |= {"reset": True, "atr": exchange.response.hex().upper()}
+    else:
+        response = ResponseApdu.parse(exchange.response)
+        described |= {
+            "command": exchange.command.hex().upper(),
+            "data": response.data.hex().upper(),
+            "sw": str(response.sw),
+            "meaning": response.sw.meaning,
+        }
+    return described | {"verdict": exchange.verdict.value}
