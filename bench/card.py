@@ -10,7 +10,7 @@ from datetime import datetime
 
 from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
-from kaguan.personalization.specimen import MASTER_KEY, REGION, specimen_image, specimen_keys
+from kaguan.personalization.specimen import MASTER_KEY, REGION, specimen_card, specimen_keys
 from kaguan.terminal.cardkeys import card_factor, region_factors
 from kaguan.terminal.conversations.load import begin_load, credit_load
 from kaguan.terminal.conversations.pin import verify_pin
@@ -35,7 +35,7 @@ PAIRS = 2_000
 
 def standing_card() -> EmulatedCard:
     """A specimen with money on it, its PIN verified, standing in DF04; its random numbers are zeros."""
-    card = EmulatedCard(specimen_image(PROFILE), random=bytes)
+    card = EmulatedCard(specimen_card(PROFILE).image, random=bytes)
     keys = specimen_keys(PROFILE, card.atr)
     card.transceive(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
     converse(card, verify_pin(PIN))
@@ -48,7 +48,7 @@ def standing_card() -> EmulatedCard:
 def card_key() -> bytes:
     """The one key that every key of a specimen is."""
     key = MASTER_KEY
-    for factor in (*region_factors(REGION), card_factor(specimen_image(PROFILE).atr)):
+    for factor in (*region_factors(REGION), card_factor(specimen_card(PROFILE).atr)):
         key = diversify(key, factor)
     return key
 

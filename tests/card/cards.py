@@ -14,7 +14,7 @@ from kaguan.card_os.profile.rules import FREE, AccessRule
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.nvm import Storage
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.specimen import SERIAL, specimen_image
+from kaguan.personalization.specimen import SERIAL, specimen_card
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.vault import Usage
 
@@ -43,7 +43,7 @@ WHEN = "20240101120000"
 @cache
 def specimen() -> CardImage:
     """The sealed specimen: PIN 123456, an empty wallet."""
-    return specimen_image(PROFILE)
+    return specimen_card(PROFILE).image
 
 
 @cache

@@ -6,19 +6,21 @@ from datetime import datetime
 
 import pytest
 
+from card.cards import PROFILE
 from card.purses import published
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.response import ResponseApdu
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.load import begin_load, credit_load
-from kaguan.terminal.refusals import CardRefused, NotGenuine
+from kaguan.terminal.conversations.purse import select_medical
+from kaguan.terminal.refusals import NotAuthorised, NotGenuine
 from kaguan.terminal.script import converse
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
 from kaguan.vault.vault import KeyRef, Usage
-from terminal.counter import TERMINAL, in_ssse, keys, new_card, ready_to_pay
+from terminal.counter import TERMINAL, keys, new_card, ready_to_pay
 
 
 class CardsOwnKeys(CardKeys):
@@ -61,9 +63,8 @@ def test_a_card_with_another_load_key_is_not_genuine(place: int) -> None:
 
 def test_a_load_needs_the_pin() -> None:
     card = new_card()
-    converse(card, in_ssse())
-    with pytest.raises(CardRefused) as refused:
+    converse(card, select_medical(PROFILE))
+    with pytest.raises(NotAuthorised):
         converse(card, begin_load(keys(), 100, TERMINAL))
-    assert refused.value.sw in (0x6982, 0x6A82)
     converse(card, ready_to_pay())
     assert converse(card, begin_load(keys(), 100, TERMINAL)).balance_fen == 0

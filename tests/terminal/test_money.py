@@ -95,9 +95,7 @@ def test_a_transaction_moves_its_amount(transaction: Transaction, amount_fen: in
 @BOTH
 @pytest.mark.parametrize("heard", [False, True])
 @given(amount_fen=AMOUNTS)
-def test_after_a_lost_answer_the_proof_tells_the_truth(
-    transaction: Transaction, heard: bool, amount_fen: int
-) -> None:
+def test_after_a_lost_answer_the_proof_tells_the_truth(transaction: Transaction, heard: bool, amount_fen: int) -> None:
     counting = Counting(new_card(BEFORE))
     transaction(amount_fen).do(counting)
     for at in range(counting.commands):

@@ -1,4 +1,4 @@
-"""Purchase, the terminal's side, judged by a published session key and MAC where there are some."""
+"""Purchase, the terminal's side, judged by sums that another library does."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,8 @@ def demo(order: Path, out: Path, stations: int) -> None:
     if not order.is_file():
         raise InputError(f"{order}: there is no such order; name one with --order")
     _clear(out)
-    _require_django()
+    if importlib.util.find_spec("django") is None:
+        raise RuleBroken("the demo needs the back office: pip install 'kaguan[cms]'")
     from kaguan.card_os.profile import load_profile
     from kaguan.cms.store import open_store
 
@@ -72,15 +73,8 @@ def _clear(out: Path) -> None:
     (out / MARKER).touch()
 
 
-def _require_django() -> None:
-    try:
-        import django  # noqa: F401
-    except ImportError:
-        raise RuleBroken("the demo needs the back office: pip install 'kaguan[cms]'") from None
-
-
 def _list_artefacts(out: Path, card: Path) -> None:
-    click.echo(f"\nLook at what was made (kaguan is {Path(sys.argv[0])}):")
+    click.echo("\nLook at what was made (. .venv/bin/activate brings kaguan into the shell):")
     screen.table(
         {
             str(card): f"kaguan card show {card}",

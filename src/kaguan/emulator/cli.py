@@ -12,7 +12,7 @@ from kaguan.card_os.profile import load_profile
 from kaguan.emulator.imagefile import load_image, save_image
 from kaguan.emulator.imageview import describe, differences, lines
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.specimen import specimen_image
+from kaguan.personalization.specimen import specimen_card
 
 CARD = click.argument("card", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -34,7 +34,7 @@ def new(card: Path, profile: str, blank: bool, serial: str, force: bool) -> None
     chosen = load_profile(profile)
     if card.exists() and not force:
         raise RuleBroken(f"{card} is there already: choose another name, or replace it with --force")
-    save_image(card, blank_chip(chosen, number) if blank else specimen_image(chosen, serial=number))
+    save_image(card, blank_chip(chosen, number) if blank else specimen_card(chosen, serial=number).image)
     click.echo(f"{card}: {'blank chip' if blank else 'specimen card'} of profile {profile}")
 
 

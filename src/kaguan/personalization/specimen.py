@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from kaguan.card_os.image import CardImage
 from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.stock import blank_chip
@@ -50,11 +49,12 @@ def specimen_keys(profile: CardProfile, atr: bytes) -> CardKeys:
     return CardKeys(specimen_vault(profile), profile, REGION, atr)
 
 
-def specimen_image(
+def specimen_card(
     profile: CardProfile, *, serial: bytes = SERIAL, random: Callable[[int], bytes] = secrets.token_bytes
-) -> CardImage:
-    """A sealed specimen card with this serial number, an empty wallet and no photo."""
+) -> EmulatedCard:
+    """A sealed specimen card with this serial number, an empty wallet and no photo, just reset."""
     card = EmulatedCard(blank_chip(profile, serial), random=random)
     record = prepare(profile, specimen_holder(profile), b"")
     converse(card, make_card(specimen_keys(profile, card.atr), record))
-    return card.image
+    card.reset()
+    return card
