@@ -37,6 +37,13 @@ def mac(key: bytes, data: bytes) -> bytes:
     return psec_mac.generate_cbc_mac(key, data, 2)[:4]
 
 
+@_quietly
+def retail(key: bytes, challenge: bytes, data: bytes) -> bytes:
+    """The 4-byte ISO 9797-1 algorithm 3 MAC under a long-lived key, the 8-byte challenge its initial value."""
+    first = bytes(one ^ other for one, other in zip(data[:8], challenge, strict=True))
+    return psec_mac.generate_retail_mac(key[:8], key[8:], first + data[8:], 2)[:4]
+
+
 def fold(key: bytes) -> bytes:
     """The left half xor the right half: how a TAC key is used."""
     return bytes(left ^ right for left, right in zip(key[:8], key[8:], strict=True))

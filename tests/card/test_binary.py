@@ -7,6 +7,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from card.cards import SSSE, Terminal, a_file, specimen, terminal, with_file
+from kaguan.card_os.image import CardImage
 from kaguan.card_os.profile import NEVER, FileKind
 
 LOCAL_FILE = SSSE + bytes.fromhex("0003")
@@ -15,8 +16,8 @@ OPEN = with_file(specimen(), LOCAL_FILE, a_file(FileKind.TRANSPARENT, content=CO
 LOCKED = with_file(specimen(), LOCAL_FILE, a_file(FileKind.TRANSPARENT, content=CONTENT, read=NEVER, update=NEVER))
 
 
-def at_file(image: object = OPEN) -> Terminal:
-    card = terminal(image, at="SSSE")  # type: ignore[arg-type]
+def at_file(image: CardImage = OPEN) -> Terminal:
+    card = terminal(image, at="SSSE")
     card.select("0003")
     return card
 

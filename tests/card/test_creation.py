@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from psec import mac as psec_mac
 
 from card.cards import PROFILE, SELECT_SSSE, VERIFY, Terminal, blank, specimen, terminal
-from card.oracle import tdes
+from card.oracle import retail, tdes
 from kaguan.card_os.image import CardImage, Lifecycle
 from kaguan.card_os.profile import FREE, FileKind
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
@@ -15,11 +14,6 @@ from kaguan.personalization.recipe import make_card
 from kaguan.personalization.record import prepare
 from kaguan.personalization.specimen import specimen_holder, specimen_keys
 from kaguan.terminal.script import converse
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:TripleDES has been moved"),
-    pytest.mark.filterwarnings("ignore:(Single|Two)-key TripleDES"),
-]
 
 FACTOR = blank().atr[-8:]
 TRANSPORT = tdes(FACTORY_TRANSPORT_KEY, FACTOR + bytes(byte ^ 0xFF for byte in FACTOR))
@@ -42,8 +36,7 @@ def write_key(card: Terminal, plain: str, *, header: str = "84D40100", key: byte
         packed += b"\x80"
     cryptogram = tdes(key, packed + bytes(-len(packed) % 8))
     head = bytes.fromhex(header) + bytes((len(cryptogram) + 4,)) + cryptogram
-    chained = bytes(a ^ b for a, b in zip(head[:8], challenge, strict=True)) + head[8:]  # IV = challenge
-    return card.send(head + psec_mac.generate_retail_mac(key[:8], key[8:], chained, 2)[:4])
+    return card.send(head + retail(key, challenge, head))
 
 
 @pytest.fixture

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from card.cards import PIN_ADDRESS, SSSE, VERIFY, blank, funded, specimen
 from kaguan.apdu.errors import CardLost, InputError, NoCard, PlacedInputError
 from kaguan.card_os.image import CardImage
-from kaguan.card_os.writes import PutBytes, PutPin, apply
+from kaguan.card_os.writes import Group, PutBytes, PutPin, apply
 from kaguan.durable import InUse
 from kaguan.emulator.imagecodec import decode_group, decode_image, encode_group, encode_image
 from kaguan.emulator.imagefile import CardFile, FileCard, load_image, save_image
-from properties.scenes import SCENES
+from properties.scenes import SCENES, Scene
 
 PHOTO = SSSE + bytes.fromhex("EF08")
 SELECT = bytes.fromhex("00A4000002DDF1")
 
 
-def tried(image: CardImage, tries_left: int) -> tuple[PutPin, ...]:
+def tried(image: CardImage, tries_left: int) -> Group:
     return (PutPin(PIN_ADDRESS, image.pins[PIN_ADDRESS]._replace(tries_left=tries_left)),)
 
 
@@ -53,8 +53,8 @@ def test_an_image_comes_back(image: CardImage, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_every_groups_writes_come_back(scene: object) -> None:
-    stage = scene.staged()  # type: ignore[attr-defined]
+def test_every_groups_writes_come_back(scene: Scene) -> None:
+    stage = scene.staged()
     stage.terminal.send(stage.command)
     for group in stage.kept.groups:
         assert decode_group(encode_group(group)) == group

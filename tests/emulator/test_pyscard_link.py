@@ -7,7 +7,7 @@ import pytest
 from card.cards import SELECT_SSSE, SSSE_NAME, specimen
 from kaguan.emulator.card import EmulatedCard
 
-pytest.importorskip("smartcard", reason="pyscard is not installed")
+pytest.importorskip("smartcard", reason="pyscard is not installed: scripts/install-pyscard")
 
 from smartcard.CardConnection import CardConnection
 from smartcard.CardConnectionDecorator import CardConnectionDecorator

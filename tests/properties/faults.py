@@ -11,11 +11,12 @@ import pytest
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.instruction import Stage
 from kaguan.card_os import dispatch
+from kaguan.card_os.access import find_pin
 from kaguan.card_os.commands import authenticate, pin, purse, purse_load, purse_purchase, purse_query, select
 from kaguan.card_os.image import CardPin
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import NO_RIGHTS, Session
-from kaguan.card_os.writes import PutPin
+from kaguan.card_os.writes import PutPin, PutPurse
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.nvm import Nvm
 from kaguan.vault import messaging
@@ -63,6 +64,7 @@ def log_forgotten(patch: Patch) -> None:
 def proof_not_kept(patch: Patch) -> None:
     def unproven(*args: Any) -> Any:
         put, *others = purse.committed(*args)
+        assert isinstance(put, PutPurse)
         return (put._replace(purse=put.purse._replace(proof=None)), *others)
 
     patch.setattr(purse_purchase, "committed", unproven)
@@ -116,10 +118,9 @@ def wrong_pin_costs_nothing(patch: Patch) -> None:
 
 def right_pin_always_opens(patch: Patch) -> None:
     def found(view: View, reference: int) -> tuple[bytes, CardPin]:
-        address, card_pin = _find_pin(view, reference)
+        address, card_pin = find_pin(view, reference)
         return address, card_pin._replace(tries_left=max(card_pin.tries_left, 1))
 
-    _find_pin = pin.find_pin
     patch.setattr(pin, "find_pin", found)
 
 
@@ -255,7 +256,7 @@ def refusal_writes(patch: Patch) -> None:
         try:
             return pin.change_pin(view, command)
         except Refuse as refusal:
-            address, found = pin.find_pin(view, 0)
+            address, found = find_pin(view, 0)
             spent = PutPin(address, found._replace(tries_left=found.tries_left - 1))
             return Outcome(b"", refusal.sw, view.session, ((spent,),))
 

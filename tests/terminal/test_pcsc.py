@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from outside.programs import need_pyscard
 
 
 def python(program: str, folder: Path) -> str:
@@ -36,7 +36,7 @@ def test_without_pyscard_the_packages_are_named(tmp_path: Path) -> None:
 
 
 def test_without_the_service_its_package_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("smartcard")
+    need_pyscard()
     assert "apt-get install pcscd" in python(OPEN, tmp_path)
 
 

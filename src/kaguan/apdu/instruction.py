@@ -43,6 +43,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, "ISO/IEC 7816-4, 11.3.3"),
     Instruction("UPDATE RECORD", 0x00, 0xDC, None, _BOTH, "ISO/IEC 7816-4, 11.3.5"),
     Instruction("APPEND RECORD", 0x00, 0xE2, None, _BOTH, "ISO/IEC 7816-4, 11.3.6"),
+    Instruction("GET DATA", 0x00, 0xCA, None, _ANY, "ISO/IEC 7816-4, 11.4.3"),
+    Instruction("GET DATA (odd)", 0x00, 0xCB, None, _ANY, "ISO/IEC 7816-4, 11.4.3"),
     Instruction("VERIFY", 0x00, 0x20, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
     Instruction("CHANGE PIN", 0x80, 0x5E, 0x01, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
     Instruction("PIN UNBLOCK", 0x84, 0x24, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012 (the shape of every migration)
 """Rows that prove something can be added and read, and nothing else, whichever program asks the database."""
 
 from __future__ import annotations

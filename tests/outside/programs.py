@@ -1,0 +1,31 @@
+"""Programs that we did not write. Missing ones skip their tests; with CI=true they fail them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+BEYOND_PATH = "/usr/sbin:/usr/local/sbin"
+
+
+def need(program: str) -> str:
+    """The program's path."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{BEYOND_PATH}")
+    if path is None:
+        _missing(f"{program} is not installed: scripts/debian-packages")
+    return path
+
+
+def need_pyscard() -> None:
+    """pyscard can be imported."""
+    if importlib.util.find_spec("smartcard") is None:
+        _missing("pyscard is not installed: scripts/install-pyscard")
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what, allow_module_level=True)
