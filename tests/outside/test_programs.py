@@ -36,7 +36,7 @@ def test_opensc_tool_sends_apdus(run) -> None:
 
 def test_opensc_tool_tries_every_card_it_knows_and_changes_nothing(run, card) -> None:
     before = card.image
-    run("opensc-tool", "--reader", "0", "--name", "--wait")
+    run("opensc-tool", "--reader", "0", "--name")
     assert card.image == before
 
 
