@@ -12,7 +12,7 @@ soaks := $(wildcard bench/soak*.py)
 .PHONY: help demo test check lint types walls bench soak
 
 help:
-	@echo "make demo   a card is made, used and stopped; results in out/"
+	@echo "make demo   the main job, from order to reissued card; results in out/"
 	@echo "make test   everything: linters, types, walls, all tests"
 	@echo "make check  the same without the slow tests, in less than a minute"
 	@echo "make lint | types | walls   one part of it"
@@ -27,6 +27,7 @@ demo: $(installed)
 
 test: $(installed) lint types walls
 	@scripts/debian-packages
+	@scripts/install-pyscard
 	@$(bin)/pytest --numprocesses auto
 
 check: $(installed) lint types walls

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
 
 from card.cards import PROFILE, SELECT_SSSE, VERIFY, Terminal, blank, specimen, terminal
 from card.oracle import retail, tdes
 from kaguan.card_os.image import CardImage, Lifecycle
 from kaguan.card_os.profile import FREE, FileKind
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
+from kaguan.card_os.profile.rules import parse_rule
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
 from kaguan.personalization.recipe import make_card
 from kaguan.personalization.record import prepare
@@ -202,3 +205,41 @@ def test_all_keys_of_the_specimen_are_the_published_card_key() -> None:
 def test_the_identification_code_bears_the_published_mac() -> None:
     card = terminal(at="SSSE")
     assert card.go(SELECT_SSSE, "00B2012C00") == "0110990100D15600000501000001F846174E9000"
+
+
+SEEDS = [
+    bytes(MASTER),
+    bytes(Fcp(descriptor=DF_DESCRIPTOR, fid=0xDF01, df_name=b"name", proprietary=b"\x05\x02", shown=b"\x88\x01\x1e")),
+    bytes(Fcp(descriptor=FileKind.CYCLIC, fid=0xEF01, size=3, record_size=2, rules={READ: FREE, UPDATE: FREE})),
+    bytes(
+        Fcp(
+            descriptor=FileKind.TRANSPARENT,
+            fid=0xEF02,
+            size=9,
+            rules={READ: parse_rule("any(pin, all(key(4), key(5)))"), UPDATE: parse_rule("never")},
+        )
+    ),
+    bytes(Fcp(descriptor=PURSE_DESCRIPTOR, fid=1, proprietary=PURSE, rules={READ: FREE, LOAD: FREE})),
+]
+
+
+@examples(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255)), max_size=3))
+def test_damaged_parameters_are_refused_or_make_a_file(seed: bytes, changes: list[tuple[int, int]]) -> None:
+    chip = Terminal(blank())
+    assert chip.external_authenticate(0x00, key=TRANSPORT) == "9000"
+    assert chip.send(create(MASTER)) == "9000"
+    damaged = bytearray(seed)
+    for at, byte in changes:
+        damaged[at % len(damaged)] = byte
+    before = chip.card.image
+    answer = chip.send(create(bytes(damaged)))
+    assert answer in ("9000", "6A80", "6A84", "6A89", "6A8A")
+    assert (chip.card.image == before) == (answer != "9000")
+
+
+@examples(st.binary(max_size=40) | st.binary(max_size=40).map(lambda rest: b"\x3a" + rest))
+def test_any_key_data_under_a_right_mac(plain: bytes) -> None:
+    chip = Terminal(blank())
+    assert chip.external_authenticate(0x00, key=TRANSPORT) == "9000"
+    assert chip.send(create(MASTER)) == "9000"
+    assert write_key(chip, plain.hex()) in ("9000", "6A80")

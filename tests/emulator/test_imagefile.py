@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.cards import PIN_ADDRESS, SSSE, VERIFY, blank, funded, specimen
+from card.cards import PIN_ADDRESS, PIN_TRIES, SSSE, VERIFY, blank, funded, specimen
 from kaguan.apdu.errors import CardLost, InputError, NoCard, PlacedInputError
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.writes import Group, PutBytes, PutPin, apply
@@ -245,4 +245,31 @@ def test_a_killed_process_loses_no_answered_write(answers: int, tmp_path: Path) 
     last = int(answered[-1]) if answered else answers
     with FileCard(path) as card:
         assert int(card.image.pins[PIN_ADDRESS].value.hex()) in (last, last + 1)
-        assert card.image.pins[PIN_ADDRESS].tries_left in (2, 3)
+        assert card.image.pins[PIN_ADDRESS].tries_left in (PIN_TRIES - 1, PIN_TRIES)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from kaguan.emulator.imagefile import FileCard, load_image
+path = Path(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with FileCard(path, sync=False) as card:
+    card.transceive(bytes.fromhex("00A4000002DDF1"))
+    before = card.image
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (0, 1, 40):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+        assert card.transceive(bytes.fromhex("0020000003654321")) == b"\\x65\\x81"
+        assert card.image == before == load_image(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert card.transceive(bytes.fromhex("0020000003654321"))[0] == 0x63
+    assert load_image(path) == card.image != before
+"""
+
+
+def test_a_full_disk_is_a_memory_failure(tmp_path: Path) -> None:
+    path = tmp_path / "card"
+    save_image(path, specimen())
+    subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], check=True)
+    assert load_image(path).pins[PIN_ADDRESS].tries_left == PIN_TRIES - 1

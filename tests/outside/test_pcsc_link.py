@@ -9,19 +9,20 @@ from threading import Timer
 import pytest
 
 from card.cards import PROFILE, SELECT_SSSE, blank, specimen
+from kaguan.apdu.chaining import GetResponse, Layer, RightLe, T0Shape
 from kaguan.apdu.errors import CardLost, LinkError, NoCard, NoReader
+from kaguan.apdu.link import Link
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.vpcd import InsertedCard
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.conversations.load import begin_load, credit_load, prove_load
 from kaguan.terminal.conversations.purchase import begin_purchase, debit
-from kaguan.terminal.conversations.purse import select_medical
 from kaguan.terminal.layers import for_conversation
 from kaguan.terminal.pcsc import TransmissionProtocol, open_reader, reader_names, wait_for_card, wait_for_removal
 from kaguan.terminal.script import converse
 from outside.conftest import NOTICING_SECONDS
 from outside.readers import NAME, Readers
-from terminal.counter import TERMINAL, WHEN, balance_fen, keys, ready_to_pay
+from terminal.counter import TERMINAL, WHEN, Counting, Losing, balance_fen, keys, ready_to_pay
 from terminal.doors import call
 
 BEFORE = 10_000
@@ -107,20 +108,52 @@ class TestPullingOut:
                 link.reset()
         assert balance_fen(card) == BEFORE
 
-    def test_before_the_answer_arrives(self, readers: Readers, inserted: InsertedCard, card: EmulatedCard) -> None:
-        with closing(open_reader("0")) as reader:
-            link = for_conversation(reader)
-            converse(link, ready_to_pay())
-            offer = converse(link, begin_load(keys(), 500, TERMINAL))
-            writes_of_a_marked_group = 4
-            card.power.cut_after(writes_of_a_marked_group)
-            with pytest.raises(CardLost, match="CREDIT FOR LOAD"):
-                converse(link, credit_load(keys(), offer, WHEN))
-        card.power.restore()
-        card.reset()
-        converse(card, select_medical(PROFILE))
-        done = converse(card, prove_load(keys(), offer, WHEN)) is not None
-        assert balance_fen(card) == BEFORE + (500 if done else 0)
+    @pytest.mark.parametrize("commands_before_the_end", [1, 2])
+    def test_before_the_answer_arrives(
+        self, readers: Readers, card: EmulatedCard, commands_before_the_end: int
+    ) -> None:
+        """The card took the money; CREDIT, or the GET RESPONSE after it, went without an answer."""
+        rehearsal = Counting(EmulatedCard(card.image))
+        load_500(GetResponse(RightLe(T0Shape(rehearsal))))
+        at = rehearsal.commands - commands_before_the_end
+        with InsertedCard(Losing(card, at, heard=True), port=readers.ports[0]):
+            assert wait_for_card("0", timeout_seconds=NOTICING_SECONDS)
+            with closing(open_reader("0")) as reader, pytest.raises(CardLost):
+                load_500(for_conversation(reader))
+        assert balance_fen(card) == BEFORE + 500
+        assert wait_for_removal("0", timeout_seconds=NOTICING_SECONDS)
+
+
+def load_500(link: Link) -> None:
+    """Five yuan are on the card."""
+    converse(link, ready_to_pay())
+    offer = converse(link, begin_load(keys(), 500, TERMINAL))
+    converse(link, credit_load(keys(), offer, WHEN))
+
+
+class SpeaksT1(Layer):
+    """The same card with an ATR that offers T=1 alone, on which a command without Le gets no data."""
+
+    atr = bytes.fromhex("3B800181")
+
+    def reset(self) -> bytes:
+        self.link.reset()
+        return self.atr
+
+    def transceive(self, command: bytes) -> bytes:
+        answer = self.link.transceive(command)
+        return b"\x90\x00" if answer[0] == 0x61 else answer
+
+
+def test_a_conversation_over_t1(readers: Readers, card: EmulatedCard) -> None:
+    with InsertedCard(SpeaksT1(card), port=readers.ports[1]):
+        assert wait_for_card("1", timeout_seconds=NOTICING_SECONDS)
+        with closing(open_reader("1")) as reader:
+            assert reader.protocol is TransmissionProtocol.T1
+            assert balance_fen(for_conversation(reader)) == BEFORE
+            offer = converse(for_conversation(reader), begin_load(keys(), 500, TERMINAL))
+            assert offer.balance_fen == BEFORE
+    assert wait_for_removal("1", timeout_seconds=NOTICING_SECONDS)
 
 
 class TestEmptyReaders:

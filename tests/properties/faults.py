@@ -228,6 +228,15 @@ def journal_never_cleared(patch: Patch) -> None:
     patch.setattr(Nvm, "recover", recover)
 
 
+def mark_left_behind(patch: Patch) -> None:
+    def recover(nvm: Nvm) -> None:
+        if nvm._marked:
+            nvm._apply()
+        nvm._journal.clear()
+
+    patch.setattr(Nvm, "recover", recover)
+
+
 def answered_before_it_is_written(patch: Patch) -> None:
     commit = Nvm.commit
 

@@ -339,6 +339,23 @@ def a_card_goes_on_after_a_tear() -> None:
             return
 
 
+def a_second_tear_is_as_clean_as_the_first() -> None:
+    """Law 5 again for a card that has been torn before: no mark and no journal of the first is left to mislead it."""
+    for first in range(8):
+        for second in range(8):
+            stage = scene("DEBIT FOR PURCHASE").staged()
+            torn(stage, first)
+            card = stage.terminal
+            card.select("DDF1")
+            assert card.send("0020000003123456") == "9000"
+            card.select("DF04")
+            before = card.card.image
+            stage.kept.groups.clear()
+            again = bytes.fromhex(debit(card.send(initialize_purchase(1)), 1))
+            torn(stage._replace(command=again), second)
+            assert card.card.image == states(before, stage)[-1], f"cut after {first}, then after {second} writes"
+
+
 def the_short_way_is_the_long_way() -> None:
     """With steady power a command comes to the same as with power that is watched and never fails."""
     for one in SCENES:
@@ -374,6 +391,7 @@ LAWS = (
     every_tear_of_every_command_is_clean,
     every_tear_of_recovery_is_clean,
     a_card_goes_on_after_a_tear,
+    a_second_tear_is_as_clean_as_the_first,
     the_short_way_is_the_long_way,
     no_secret_is_answered,
 )

@@ -10,11 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from card.cards import PURSE_ADDRESS, Terminal
+from card.cards import PURSE_ADDRESS, Terminal, counted, funded
 from kaguan.card_os.image import Lifecycle
 from kaguan.card_os.profile import FileKind
+from kaguan.emulator.imagefile import FileCard, load_image, save_image
 from properties.commands import PIN, STATES, likely_commands, random_command, well_formed
 from properties.laws import a_refusal_changes_nothing
+
+DRIVERS = [
+    bytes.fromhex(command)
+    for command in (
+        "00A4000002DDF1",
+        "00A4000002DF04",
+        "00A4000002EF05",
+        "0020000003123456",
+        "0020000003654321",
+        "805E010007123456FF654321",
+        "805E010007654321FF123456",
+        "0084000008",
+        "00B2010500",
+        "805C000104",
+    )
+]
 
 ALL_STATES = pytest.mark.parametrize("state", STATES.values(), ids=list(STATES))
 
@@ -50,6 +67,25 @@ def test_the_longest_command_there_is(ins: str) -> None:
         for state in STATES.values():
             command = bytes.fromhex(cla + ins + "0000") + body
             well_formed(command, state().card.transceive(command))
+
+
+@given(st.lists(likely_commands() | st.sampled_from(DRIVERS), max_size=20))
+def test_the_short_way_and_the_long_way_answer_alike(commands: list[bytes]) -> None:
+    steady, watched = (Terminal(funded(), random=counted()).card for _ in range(2))
+    watched.power.cut_after(100_000)
+    for command in commands:
+        assert steady.transceive(command) == watched.transceive(command)
+    assert steady.image == watched.image
+
+
+@given(st.lists(likely_commands() | st.sampled_from(DRIVERS), max_size=20))
+def test_the_file_holds_what_the_memory_holds(tmp_path_factory: pytest.TempPathFactory, commands: list[bytes]) -> None:
+    path = tmp_path_factory.getbasetemp() / "held"
+    save_image(path, funded())
+    with FileCard(path, sync=False) as card:
+        for command in commands:
+            card.transceive(command)
+            assert load_image(path) == card.image
 
 
 @pytest.mark.slow

@@ -39,6 +39,7 @@ TABLE: tuple[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]], ..
     (faults.recovery_clears_before_it_applies, laws.every_tear_of_recovery_is_clean),
     (faults.answered_before_it_is_written, laws.every_tear_of_every_command_is_clean),
     (faults.journal_never_cleared, laws.a_card_goes_on_after_a_tear),
+    (faults.mark_left_behind, laws.a_second_tear_is_as_clean_as_the_first),
     (faults.short_way_skips_the_storage, laws.the_short_way_is_the_long_way),
     (faults.refusal_writes, laws.refused_writes_change_nothing),
     (faults.wrong_pin_changes_the_pin, laws.refused_writes_change_nothing),

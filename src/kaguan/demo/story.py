@@ -181,7 +181,7 @@ class Story:
                 fact(f"load of {yuan(TORN_LOAD_FEN)}, power cut {where} the chip's commit: {error}")
             else:
                 raise AssertionError("the power did not go")
-            outcome = counter.recover_load(self.card, load_id)
+            outcome = counter.recover_load(self.card, load_id, RESET_PIN)
             fact(f"   GET TRANSACTION PROVE: the load is {outcome.phase}; {self._money()}")
         books = proof.verify_books()
         fact(f"no fen lost, none doubled: {books.entries} entries replayed, the books add up to {proof.total()} fen")

@@ -7,11 +7,11 @@ Every message is two bytes of length, most significant first, and so many bytes.
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from threading import Thread
 from typing import Final
 
-from kaguan.apdu.errors import CardLost
+from kaguan.apdu.errors import CardLost, KaguanError
 from kaguan.apdu.link import Link
 
 DEFAULT_PORT = 35963
@@ -20,6 +20,9 @@ _SESSION_ENDS: Final = frozenset({b"\0", b"\1", b"\2"})
 """Power off, power on, reset: a card that was on is off in between."""
 
 _SEND_ATR: Final = b"\4"
+
+_SILENCE: Final = b""
+"""No status word: programs see a card that does not answer."""
 
 # Linux alone has it; where it is missing the kernel's own choice stands.
 _QUICK_ACKNOWLEDGE: Final = getattr(socket, "TCP_QUICKACK", None)
@@ -36,7 +39,8 @@ class InsertedCard:
         """
         self._socket = socket.create_connection((host, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._thread = Thread(target=serve, args=(card, self._socket), name="card in a virtual reader", daemon=True)
+        self._failure: KaguanError | None = None
+        self._thread = Thread(target=self._serve, args=(card,), name="card in a virtual reader", daemon=True)
         self._thread.start()
 
     def pull_out(self) -> None:
@@ -47,8 +51,14 @@ class InsertedCard:
         self._socket.close()
 
     def wait(self) -> None:
-        """The reader let the card go, or the card lost its power."""
+        """The reader has let the card go.
+
+        Raises:
+            KaguanError: what the card failed with.
+        """
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def __enter__(self) -> InsertedCard:
         return self
@@ -56,25 +66,37 @@ class InsertedCard:
     def __exit__(self, *_: object) -> None:
         self.pull_out()
 
+    def _serve(self, card: Link) -> None:
+        try:
+            serve(card, self._socket)
+        except KaguanError as error:
+            self._failure = error
+
 
 def serve(card: Link, connection: socket.socket) -> None:
-    """The card has answered all that came, until the reader hung up or the card lost its power."""
-    try:
+    """The card has answered all that came, until the reader hung up.
+
+    A card that lost its power stays in the reader, mute until it is reset.
+
+    Raises:
+        KaguanError: the card failed in another way; the reader sees it pulled out.
+    """
+    with closing(connection), suppress(ConnectionError):
         while (message := _receive(connection)) is not None:
             answer = _answer(card, message)
             if answer is not None:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
-    except (CardLost, ConnectionError):
-        return  # to the reader both are a card that was pulled out
-    finally:
-        connection.close()
 
 
 def _answer(card: Link, message: bytes) -> bytes | None:
     if len(message) > 1:
-        return card.transceive(message)
+        try:
+            return card.transceive(message)
+        except CardLost:
+            return _SILENCE
     if message in _SESSION_ENDS:
-        card.reset()
+        with suppress(CardLost):  # still without power, so still mute
+            card.reset()
     return card.atr if message == _SEND_ATR else None
 
 

@@ -78,8 +78,8 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
 def unblock_pin(view: View, command: CommandApdu) -> Outcome:
     """Plan a full try counter (MAC alone: PIN UNBLOCK), and a new PIN as well when one is sent (RELOAD PIN).
 
-    The unblocking key must have been authenticated. P2 says which of the two drivers ask for: 00 unblock, 01 reload,
-    and both send 00 with a PIN in the DES environment, so the data decides; the PIN is the one with reference 00.
+    The unblocking key must have been authenticated. Drivers send P2 00 for PIN UNBLOCK and 01 for RELOAD PIN, but the
+    purse's PIN UNBLOCK brings a PIN with 00 (JR/T 0025.2), so the data decides; the PIN is the one with reference 00.
     Refuses, in this order: 6A86 P1 or P2, 6A88 no such PIN, 6982 unblocking key not authenticated, 6984 no challenge,
     6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take, 6A80 filling between
     digits.

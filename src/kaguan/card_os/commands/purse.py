@@ -82,7 +82,7 @@ def committed(
     if log is None:
         return group
     shown = sequence if view.chip.behaviour.log_sequence is LogSequence.BEFORE else sequence + 1
-    record = _log_record(purse.rules.log_layout, pending, shown & GREATEST_SEQUENCE, when)
+    record = _log_record(purse.rules.log_layout, pending, shown, when)
     return (*group, push(purse.rules.log, log, record))
 
 

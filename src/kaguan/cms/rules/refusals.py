@@ -60,5 +60,9 @@ class AlreadyResolved(RuleBroken):
     """The pending transfer was confirmed or cancelled before; the first answer stands."""
 
 
+class NeedsReconciliation(RuleBroken):
+    """Neither books nor chip can tell what happened; the money stays where it is held until somebody finds out."""
+
+
 class ProofFailed(RuleBroken):
     """The books or the audit log are not what was written; the text names the first bad row."""

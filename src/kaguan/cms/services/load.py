@@ -133,6 +133,11 @@ def open_load(load_id: UUID) -> PendingLoad:
     return _pending(load_id, transfer)
 
 
+def load_under(card_no: str, online_sequence: int) -> bool:
+    """Return whether the books have a confirmed load of the card under this number of the chip."""
+    return reservation.settled_with(_KINDS, {"card_no": card_no, "online_sequence": online_sequence})
+
+
 @use_case("confirm load", Right.LOAD, Resolution)
 def confirm_load(case: Case, /, *, tac: str) -> Resolution:
     """Leave the load in the purse's books: the chip said so in a TAC, which the caller has verified."""

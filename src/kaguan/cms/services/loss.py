@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.documents import Document
@@ -11,6 +12,8 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
+
+BLOCK_ORDERED: Final = "order_block"
 
 
 @use_case("report temporary loss", Right.LOSS, CardState)
@@ -68,16 +71,38 @@ def lapse_loss(case: Case, /, *, card_no: str) -> CardState:
     return state_of(card)
 
 
+@use_case("order block", Right.LOSS, CardState)
+def order_block(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the chip is being blocked; `confirm_blocked` tells when it was.
+
+    Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
+    """
+    card = _ended_card(case, card_no)
+    case.tell(card, APPLICATION.name, BLOCK_ORDERED, card.application, card.application)
+    return state_of(card)
+
+
+def card_being_blocked(atr: str) -> str | None:
+    """Return the number of the card with that ATR (hex), when blocking it was ordered."""
+    ordered = CardEvent.objects.filter(card__atr=atr, event=BLOCK_ORDERED).order_by("id").last()
+    return ordered.card.card_no if ordered else None
+
+
 @use_case("confirm blocked", Right.LOSS, CardState)
 def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
     """Leave on record that the lost chip is harmless: blocked in a reader, or on the terminals' blacklist (`how`).
 
     Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
     """
-    card = case.card(card_no)
-    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
-        raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
+    card = _ended_card(case, card_no)
     Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
     case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
     case.note(how=how)
     return state_of(card)
+
+
+def _ended_card(case: Case, card_no: str) -> Card:
+    card = case.card(card_no)
+    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
+        raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
+    return card

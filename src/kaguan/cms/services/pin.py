@@ -9,6 +9,18 @@ from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 
 
+@use_case("allow PIN change", Right.PIN, CardState)
+def allow_pin_change(case: Case, /, *, card_no: str) -> CardState:
+    """Leave everything as it is: the holder may choose a new PIN here. The chip is touched only after this.
+
+    Refuses, in this order: no such card, own card, card state, PIN blocked or void.
+    """
+    card = case.card(card_no)
+    check_use(card.application, Use.CARE_FOR_PIN)
+    PIN.find(card.pin, "change")
+    return state_of(card)
+
+
 @use_case("change PIN", Right.PIN, CardState)
 def record_pin_change(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the holder chose a new PIN, at an outlet or at the terminal of a designated site."""

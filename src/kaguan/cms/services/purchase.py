@@ -93,6 +93,11 @@ def open_purchase(purchase_id: UUID) -> AuthorisedPurchase:
     return _authorised(purchase_id, transfer)
 
 
+def purchase_under(card_no: str, offline_sequence: int) -> bool:
+    """Return whether the books have a recorded purchase of the card under this number of the chip."""
+    return reservation.settled_with(_KINDS, {"card_no": card_no, "offline_sequence": offline_sequence})
+
+
 @use_case("record purchase", Right.PURCHASE, Resolution)
 def record_purchase(case: Case, /, *, tac: str) -> Resolution:
     """Leave the amount payable to the institution: the chip was debited and said so in a TAC, verified before."""

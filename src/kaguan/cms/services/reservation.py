@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kaguan.cms.ledger.accounts import AccountKind
-from kaguan.cms.ledger.posting import Detail, find, reroute, settle, void
+from kaguan.cms.ledger.posting import Detail, Phase, find, reroute, settle, void
 from kaguan.cms.models import Transfer
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
@@ -43,6 +43,12 @@ def mark_grey(case: Case, kinds: frozenset[str], transfer_id: UUID) -> Resolutio
     """Leave the money in the grey account: the chip's answer was lost, so nobody knows yet."""
     _own(case, kinds, transfer_id)
     return _told(case, reroute(transfer_id, through=AccountKind.GREY.value))
+
+
+def settled_with(kinds: frozenset[str], memo: Detail) -> bool:
+    """Return whether a transfer of such a kind, with all this in its memo, has reached its destination."""
+    looked_for = {f"content__memo__{name}": value for name, value in memo.items()}
+    return Transfer.objects.filter(kind__in=kinds, phase=Phase.SETTLED, **looked_for).exists()
 
 
 def _own(case: Case, kinds: frozenset[str], transfer_id: UUID) -> None:
