@@ -273,3 +273,16 @@ def test_a_full_disk_is_a_memory_failure(tmp_path: Path) -> None:
     save_image(path, specimen())
     subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], check=True)
     assert load_image(path).pins[PIN_ADDRESS].tries_left == PIN_TRIES - 1
+
+
+def test_a_line_left_out_is_noticed(tmp_path: Path) -> None:
+    """Every line is whole, and one between them is gone."""
+    path = tmp_path / "x.card"
+    save_image(path, specimen())
+    with FileCard(path) as card:
+        for command in ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "0020000003000000", "0020000003000000"):
+            card.transceive(bytes.fromhex(command))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((lines[0], *lines[2:], lines[-1])))
+    with pytest.raises(PlacedInputError, match="damaged"):
+        load_image(path)

@@ -314,9 +314,7 @@ def _balance(profile: CardProfile) -> Script[int]:
 
 def _needed(pin: Pin | None) -> Pin:
     if pin is None:
-        raise NeedsReconciliation(
-            "the card proves nothing: ask again with the PIN, to see how far it has gone"
-        )
+        raise NeedsReconciliation("the card proves nothing: ask again with the PIN, to see how far it has gone")
     return pin
 
 

@@ -1,7 +1,8 @@
 """Card images as files: a snapshot, then every committed group as one more line.
 
-Each line is a checksum, a space and JSON. A line without its end, or with a wrong checksum, at the very end of the file
-is a write that a crash cut short, and never happened; anywhere else the file is damaged and is refused.
+Each line is a checksum, a space and JSON; the checksum goes on from the line before, so that no line can be left out. A
+line without its end, or with a wrong checksum, at the very end of the file is a write that a crash cut short, and never
+happened; anywhere else the file is damaged and is refused.
 
 The file holds the keys and the PIN of the emulated chip, as a chip's memory does. It is made readable for its owner
 alone; chips for real people are real chips.
@@ -34,7 +35,7 @@ def save_image(path: Path, image: CardImage) -> None:
     Raises:
         OSError: no room or no right; the file is then what it was before.
     """
-    write_whole(path, _line({"format": FORMAT, "image": encode_image(image)}), mode=_OWNER_ONLY)
+    write_whole(path, _line({"format": FORMAT, "image": encode_image(image)})[0], mode=_OWNER_ONLY)
 
 
 def load_image(path: Path) -> CardImage:
@@ -64,7 +65,7 @@ class CardFile:
         self._sync = sync
         self._descriptor = self._locked()
         try:
-            self.image, self._journal, self._end = _read(path)
+            self.image, self._journal, self._end, self._checksum = _read(path)
             os.ftruncate(self._descriptor, self._end)
             os.lseek(self._descriptor, 0, os.SEEK_END)
         except BaseException:
@@ -77,7 +78,7 @@ class CardFile:
         Raises:
             OSError: no room; the file is then what it was before.
         """
-        line = _line(encode_group(group))
+        line, checksum = _line(encode_group(group), self._checksum)
         try:
             done = os.write(self._descriptor, line)
             if done < len(line):
@@ -89,6 +90,7 @@ class CardFile:
             os.lseek(self._descriptor, 0, os.SEEK_END)
             raise
         self._end += len(line)
+        self._checksum = checksum
 
     @property
     def closed(self) -> bool:
@@ -165,20 +167,26 @@ class FileCard(EmulatedCard):
         self.close()
 
 
-def _line(value: Any) -> bytes:
+def _line(value: Any, before: int = 0) -> tuple[bytes, int]:
+    """The line for this value after a line with that checksum, and its own checksum."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    checksum = zlib.crc32(text, before)
+    return b"%08x %s\n" % (checksum, text), checksum
 
 
-def _read(path: Path) -> tuple[CardImage, int, int]:
-    """The image, where its journal begins, and how many bytes of the file are whole."""
+def _read(path: Path) -> tuple[CardImage, int, int, int]:
+    """The image, where its journal begins, how many bytes of the file are whole, and the last line's checksum."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise NoCard(f"{path}: there is no such card image; make one with 'kaguan card new'") from None
     lines = raw.split(b"\n")
     tail = lines.pop()  # empty when the last line has its end
-    values = [_value(line) for line in lines]
+    checksum = 0
+    values = []
+    for line in lines:
+        value, checksum = _value(line, checksum)
+        values.append(value)
     torn = bool(tail)
     if len(values) > 1 and values[-1] is None and not torn:
         values.pop()
@@ -200,15 +208,15 @@ def _read(path: Path) -> tuple[CardImage, int, int]:
             raise PlacedInputError("a write to what the card does not have", file=str(path), line=number) from None
     if image is None:
         raise PlacedInputError("this is no card image", file=str(path))
-    return image, len(lines[0]) + 1, sum(len(line) + 1 for line in lines)
+    checksum = int(lines[-1].partition(b" ")[0], 16)
+    return image, len(lines[0]) + 1, sum(len(line) + 1 for line in lines), checksum
 
 
-def _value(line: bytes) -> Any:
-    """The JSON of a line, None when its checksum is wrong."""
+def _value(line: bytes, before: int) -> tuple[Any, int]:
+    """The JSON of a line that follows one with that checksum, None when its own is wrong; and its own checksum."""
     checksum, _, text = line.partition(b" ")
+    found = zlib.crc32(text, before)
     try:
-        if int(checksum, 16) != zlib.crc32(text):
-            return None
-        return json.loads(text)
+        return (json.loads(text) if int(checksum, 16) == found else None), found
     except ValueError:
-        return None
+        return None, found

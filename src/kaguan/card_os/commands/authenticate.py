@@ -49,7 +49,7 @@ def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
 
 
 def external_authenticate(view: View, command: CommandApdu) -> Outcome:
-    """Leave the session holding the key's right, or the key one try poorer.
+    """Leave the session holding the key's right, or without it and the key one try poorer.
 
     Data is `cipher8 original8`, cipher = DES(3DES(K, challenge), original); with one more byte in front it names the
     key's version. Until the chip is sealed it knows its transport key alone.
@@ -69,11 +69,12 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6983)
     if len(view.challenge) not in (4, BLOCK):
         raise Refuse(0x6984)
+    gained = TRANSPORT_RIGHT if creating else command.p2
     offered, original = data[-2 * BLOCK : -BLOCK], data[-BLOCK:]
     spent = (PutKey(scope, key._replace(tries_left=key.tries_left - 1)),)
     if not hmac.compare_digest(offered, _process(key, view.challenge.ljust(BLOCK, b"\0"), original)):
-        return Outcome(b"", 0x63C0 | min(key.tries_left - 1, 15), view.session, (spent,))
-    gained = TRANSPORT_RIGHT if creating else command.p2
+        lost = view.session._replace(rights=view.session.rights - {gained})
+        return Outcome(b"", 0x63C0 | min(key.tries_left - 1, 15), lost, (spent,))
     after = view.session._replace(rights=view.session.rights | {gained})
     return Outcome(b"", 0x9000, after, (spent, (PutKey(scope, key._replace(tries_left=key.tries)),)))
 

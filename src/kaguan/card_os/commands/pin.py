@@ -48,14 +48,13 @@ def verify(view: View, command: CommandApdu) -> Outcome:
         rights = session.rights | {pin_right(command.p2)}
         after = Session(session.current, session.file, session.record, rights)
         return Outcome(b"", 0x9000, after, (spent, (PutPin(address, _with_tries(pin, pin.tries)),)))
-    after = session._replace(rights=session.rights - {pin_right(command.p2)})
-    return Outcome(b"", 0x63C0 | min(tries - 1, 15), after, (spent,))
+    return Outcome(b"", 0x63C0 | min(tries - 1, 15), _without_right(session, command.p2), (spent,))
 
 
 def change_pin(view: View, command: CommandApdu) -> Outcome:
     """Plan the new PIN when the old one is right: `old FF new`. A wrong old PIN costs a try, as in VERIFY.
 
-    The rights do not change: who changed the PIN has not verified it.
+    The rights do not grow: who changed the PIN has not verified it. A wrong old PIN loses the right, as in VERIFY.
     Refuses, in this order: 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6A80 no FF between two PINs,
     6700 a PIN of a length that the card does not take, 6A80 filling between digits.
     """
@@ -70,7 +69,7 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
     old, new = _digits(pin, old), _digits(pin, new)
     spent = (PutPin(address, _with_tries(pin, pin.tries_left - 1)),)
     if not hmac.compare_digest(old, pin.value):
-        return Outcome(b"", 0x63C0 | min(pin.tries_left - 1, 15), view.session, (spent,))
+        return Outcome(b"", 0x63C0 | min(pin.tries_left - 1, 15), _without_right(view.session, command.p2), (spent,))
     changed = pin._replace(value=new, tries_left=pin.tries)
     return Outcome(b"", 0x9000, view.session, (spent, (PutPin(address, changed),)))
 
@@ -93,6 +92,10 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
     value = _digits(pin, plain.data) if plain.data else pin.value
     restored = pin._replace(value=value, tries_left=pin.tries)
     return Outcome(b"", 0x9000, view.session, ((PutPin(address, restored),),))
+
+
+def _without_right(session: Session, reference: int) -> Session:
+    return session._replace(rights=session.rights - {pin_right(reference)})
 
 
 def _digits(pin: CardPin, data: bytes) -> bytes:

@@ -24,7 +24,7 @@ from kaguan.card_os.profile.model import (
     PinSpec,
     PurseSpec,
 )
-from kaguan.card_os.profile.rules import parse_rule
+from kaguan.card_os.profile.rules import LOCAL, parse_rule
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.vault import Usage
 
@@ -197,7 +197,21 @@ def _check(profile: CardProfile) -> None:
             raise ProfileError(f"{spec.name} has two files of one name")
         for purse in spec.purses:
             profile.file(spec.name, purse.log)
+        _check_references(profile, spec)
         for file in spec.files:
             tags = [entry.tag for entry in file.fields]
             if len(set(tags)) != len(tags):
                 raise ProfileError(f"{spec.name}/{file.name} has one tag twice")
+
+
+def _check_references(profile: CardProfile, spec: DedicatedSpec) -> None:
+    """A global reference is one right in a whole application, so no file below may give it to another key."""
+    above = profile.by_name.get(spec.parent)
+    while above is not None:
+        taken = {key.reference for key in above.keys if key.usage is Usage.EXTERNAL_AUTHENTICATION}
+        for key in spec.keys:
+            if key.usage is Usage.EXTERNAL_AUTHENTICATION and not key.reference & LOCAL and key.reference in taken:
+                raise ProfileError(
+                    f"{spec.name} has a key {key.reference:02X} of its own, and {above.name} has one too"
+                )
+        above = profile.by_name.get(above.parent)

@@ -56,6 +56,6 @@ def reload_pin(keys: CardKeys, new: Pin) -> Script[None]:
 def _unblock(keys: CardKeys, new: Pin | None) -> Script[None]:
     yield from authenticate_as(keys, "SSSE.PUK")
     challenge = yield from get_challenge()
-    command = CommandApdu(0x84, 0x24, 0x00, 0x00, b"" if new is None else new.reveal())
+    command = CommandApdu(0x84, 0x24, 0x00, 0x00) if new is None else CommandApdu(0x84, 0x24, 0x00, 0x01, new.reveal())
     scheme = keys.profile.behaviour.messaging
     yield from ask(keys.vault.protect(keys.ref("SSSE.STK"), scheme, command, challenge, encrypted=new is not None))
