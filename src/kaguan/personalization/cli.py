@@ -92,6 +92,8 @@ def run(
     skip_bad: bool,
 ) -> None:
     """Make every card of an order. The same command goes on with a job that was stopped or killed."""
+    if backend == "pcsc" and not reader:
+        raise click.UsageError("--backend pcsc needs --reader, by number or part of its name")
     line = LineOrder(
         order=order,
         out=out,
@@ -134,7 +136,7 @@ def status(out: Path, as_json: bool) -> None:
 def station(out: Path, number: int, reader: str) -> None:
     """One station of a running job; its passphrase comes on standard input."""
     passphrase = sys.stdin.buffer.readline().rstrip(b"\n")
-    run_station(out, number, Secret(passphrase) if passphrase else None, reader)
+    run_station(out, number, Secret(passphrase) if passphrase else None, reader=reader, tell=click.echo)
 
 
 def passphrase_of(store: Path | None, file: Path | None) -> bytes | None:

@@ -35,6 +35,10 @@ class Stock(Protocol):
         """The finished card is stored: it survives a crash from now on."""
         ...
 
+    def discard(self, link: Link, card_no: str) -> None:
+        """The chip that failed is out of the way."""
+        ...
+
     def finished(self, card_no: str) -> Link | None:
         """The card of that number if an earlier run stored it."""
         ...
@@ -55,6 +59,10 @@ class EmulatedStock:
         """The card's memory is in `<card_no>.card`."""
         assert isinstance(link, EmulatedCard)  # noqa: S101 - only `take` makes them
         save_image(self._path(card_no), link.image)
+
+    def discard(self, link: Link, card_no: str) -> None:
+        """Nothing is left of the chip: it was in memory alone."""
+        link.close()
 
     def finished(self, card_no: str) -> Link | None:
         """The card in `<card_no>.card`; None when there is none, or it is damaged and must be made again."""
@@ -101,6 +109,7 @@ class Station:
         """
         holder = claim.holder
         stage = "photo"
+        chip: Link | None = None
         try:
             photo = self._order.photo(holder)
             if self._take_finished(claim, photo):
@@ -117,13 +126,18 @@ class Station:
             link.reset()
             faults = self._faults(link, keys, holder, photo, record.pin)
         except KaguanError as error:
-            self._job.fail(claim, stage, str(error))
-            return False
-        if faults:
-            self._job.fail(claim, stage, "; ".join(faults))
-            return False
+            faults = (str(error),)
+        if faults or chip is None:
+            return self._fail(claim, stage, faults, chip)
+        atr = chip.atr
         self._stock.keep(chip, holder.card_no)
-        return self._job.finish(claim, ident_code, chip.atr, link.commands)
+        return self._job.finish(claim, ident_code, atr, link.commands)
+
+    def _fail(self, claim: Claim, stage: str, faults: tuple[str, ...], chip: Link | None) -> bool:
+        self._job.fail(claim, stage, "; ".join(faults))
+        if chip is not None:
+            self._stock.discard(chip, claim.holder.card_no)
+        return False
 
     def _take_finished(self, claim: Claim, photo: bytes) -> bool:
         """Whether an earlier run had stored this row's card and only its row had not been told."""
@@ -133,7 +147,9 @@ class Station:
         keys = self._keys(link)
         if self._faults(link, keys, claim.holder, photo, self._initial_pin()):
             return False
-        return self._job.finish(claim, card_ident_code(keys), link.atr, 0)
+        atr, ident_code = link.atr, card_ident_code(keys)
+        self._stock.keep(link, claim.holder.card_no)
+        return self._job.finish(claim, ident_code, atr, 0)
 
     def _keys(self, link: Link) -> CardKeys:
         return CardKeys(self._vault, self._profile, self._region, link.atr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from kaguan.vault.secret import Secret
 CLAIMS_AT_ONCE = 8
 
 
-def run_station(out: Path, number: int, passphrase: Secret | None, reader: str = "") -> None:
+def run_station(out: Path, number: int, passphrase: Secret | None, *, reader: str, tell: Callable[[str], None]) -> None:
     """No row of the job in this folder is pending, or the supervisor has closed this process's standard input.
 
-    `reader` is the PC/SC reader of a job whose chips are real.
+    `reader` is the PC/SC reader of a job whose chips are real; `tell` says what its operator has to do.
 
     Raises:
         KaguanError: the store, the order or the profile cannot be opened.
@@ -37,7 +38,7 @@ def run_station(out: Path, number: int, passphrase: Secret | None, reader: str =
         profile = load_profile(terms.profile)
         vault = open_store(Path(terms.store), passphrase)
         stock: Stock = (
-            EmulatedStock(profile, out / CARDS) if terms.backend == "emulator" else ReaderStock(profile, reader)
+            EmulatedStock(profile, out / CARDS) if terms.backend == "emulator" else ReaderStock(profile, reader, tell)
         )
         station = Station(job, order, vault, profile, terms.region, stock)
         while claims := job.claim(number, CLAIMS_AT_ONCE):
