@@ -131,15 +131,26 @@ def found_town() -> Town:
 
     def employ(code, institution, role):
         register_operator(administrator, uuid4(), code=code, name=code, institution=institution, roles=[role])
-        return Actor(code, institution)
 
+    employ("clerk", "SSB", Role.AUTHORITY_CLERK)
+    employ("teller", "ICBC-1", Role.OUTLET_TELLER)
+    employ("teller2", "ICBC-1", Role.OUTLET_TELLER)
+    employ("abc", "ABC-1", Role.OUTLET_TELLER)
+    employ("cashier", "CLINIC-1", Role.CASHIER)
+    employ("pharmacist", "PHARMACY-1", Role.CASHIER)
+    employ("hotline", "SSB", Role.HOTLINE)
+    return town_again()
+
+
+def town_again() -> Town:
+    """The town that is on the books already."""
     return Town(
-        administrator=administrator,
-        clerk=employ("clerk", "SSB", Role.AUTHORITY_CLERK),
-        teller=employ("teller", "ICBC-1", Role.OUTLET_TELLER),
-        second_teller=employ("teller2", "ICBC-1", Role.OUTLET_TELLER),
-        other_bank_teller=employ("abc", "ABC-1", Role.OUTLET_TELLER),
-        cashier=employ("cashier", "CLINIC-1", Role.CASHIER),
-        pharmacist=employ("pharmacist", "PHARMACY-1", Role.CASHIER),
-        hotline=employ("hotline", "SSB", Role.HOTLINE),
+        administrator=Actor("admin", "SSB"),
+        clerk=Actor("clerk", "SSB"),
+        teller=Actor("teller", "ICBC-1"),
+        second_teller=Actor("teller2", "ICBC-1"),
+        other_bank_teller=Actor("abc", "ABC-1"),
+        cashier=Actor("cashier", "CLINIC-1"),
+        pharmacist=Actor("pharmacist", "PHARMACY-1"),
+        hotline=Actor("hotline", "SSB"),
     )

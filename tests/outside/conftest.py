@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from card.cards import funded
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.vpcd import InsertedCard
-from kaguan.terminal.pcsc import wait_for_card, wait_for_removal
+from kaguan.terminal.pcsc import reader_names, wait_for_card, wait_for_removal
 from outside.programs import need, need_pyscard
 from outside.readers import Readers, environment, private_readers
 
@@ -28,6 +29,10 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readers]:
     with private_readers(tmp_path_factory.mktemp("pcsc")) as found, pytest.MonkeyPatch.context() as patch:
         # The PC/SC library reads it once a process, so no other test of this process may have asked for readers.
         patch.setenv("PCSCLITE_CSOCK_NAME", str(found.socket))
+        begun = time.monotonic()
+        while reader_names() != list(found.names):
+            assert time.monotonic() - begun < NOTICING_SECONDS, "the PC/SC service does not show its readers"
+            time.sleep(0.01)
         yield found
 
 

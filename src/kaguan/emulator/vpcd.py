@@ -21,8 +21,8 @@ _SESSION_ENDS: Final = frozenset({b"\0", b"\1", b"\2"})
 
 _SEND_ATR: Final = b"\4"
 
-_SILENCE: Final = b""
-"""No status word: programs see a card that does not answer."""
+_SILENCE: Final = b"\0"
+"""Too short for a status word, so that programs see a card that failed; vpcd waits for ever after an empty message."""
 
 # Linux alone has it; where it is missing the kernel's own choice stands.
 _QUICK_ACKNOWLEDGE: Final = getattr(socket, "TCP_QUICKACK", None)
