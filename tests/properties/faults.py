@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kaguan.apdu.command import CommandApdu
-from kaguan.apdu.instruction import Stage
 from kaguan.card_os import dispatch
 from kaguan.card_os.access import find_pin
 from kaguan.card_os.commands import authenticate, pin, purse, purse_load, purse_purchase, purse_query, select
@@ -35,11 +34,10 @@ def _alter(patch: Patch, handler: Handler, alter: Callable[[Outcome, View, Comma
 
 
 def _replace(patch: Patch, handler: Handler, other: Handler) -> None:
-    tables: list[dict[int, tuple[Handler, Stage]]] = [dispatch._PLAIN, dispatch._IN_USE, *dispatch._BY_P1.values()]
-    for table in tables:
-        for header, (old, stages) in list(table.items()):
-            if old is handler:
-                patch.setitem(table, header, (other, stages))
+    for name, old in list(dispatch.HANDLERS.items()):
+        if old is handler:
+            patch.setitem(dispatch.HANDLERS, name, other)
+    patch.setattr(dispatch, "_TABLES", dispatch._Tables())
 
 
 def _two_groups(outcome: Outcome, *_: object) -> Outcome:

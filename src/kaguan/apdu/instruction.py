@@ -19,6 +19,15 @@ class Stage(Flag):
     APPLICATION_BLOCKED = auto()  # the current application is blocked, for now or for ever
 
 
+class CommandSet(Flag):
+    """What an operating system understands; a card profile names the sets that its cards have."""
+
+    BASIC = auto()  # files, PIN, authentication, blocking
+    SOCIAL = auto()  # the social security card's own (LD/T 32.5)
+    CREATION = auto()  # the blank chip's, by ISO/IEC 7816-9
+    PURSE = auto()  # electronic deposit and purse (JR/T 0025.2)
+
+
 class Instruction(NamedTuple):
     """One row. `p1` is None when P1 does not choose between commands."""
 
@@ -27,6 +36,7 @@ class Instruction(NamedTuple):
     ins: int
     p1: int | None
     stages: Stage
+    sets: CommandSet
     reference: str
     secret: bool = False
 
@@ -35,39 +45,40 @@ _CREATING = Stage.CREATION
 _IN_USE = Stage.OPERATIONAL
 _BOTH = Stage.CREATION | Stage.OPERATIONAL
 _ANY = _BOTH | Stage.APPLICATION_BLOCKED
+_BASIC, _SOCIAL, _CREATION, _PURSE = CommandSet.BASIC, CommandSet.SOCIAL, CommandSet.CREATION, CommandSet.PURSE
 
 INSTRUCTIONS: tuple[Instruction, ...] = (
-    Instruction("SELECT", 0x00, 0xA4, None, _ANY, "ISO/IEC 7816-4, 11.1.1"),
-    Instruction("READ BINARY", 0x00, 0xB0, None, _BOTH, "ISO/IEC 7816-4, 11.2.3"),
-    Instruction("UPDATE BINARY", 0x00, 0xD6, None, _BOTH, "ISO/IEC 7816-4, 11.2.5"),
-    Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, "ISO/IEC 7816-4, 11.3.3"),
-    Instruction("UPDATE RECORD", 0x00, 0xDC, None, _BOTH, "ISO/IEC 7816-4, 11.3.5"),
-    Instruction("APPEND RECORD", 0x00, 0xE2, None, _BOTH, "ISO/IEC 7816-4, 11.3.6"),
-    Instruction("GET DATA", 0x00, 0xCA, None, _ANY, "ISO/IEC 7816-4, 11.4.3"),
-    Instruction("GET DATA (odd)", 0x00, 0xCB, None, _ANY, "ISO/IEC 7816-4, 11.4.3"),
-    Instruction("VERIFY", 0x00, 0x20, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
-    Instruction("CHANGE PIN", 0x80, 0x5E, 0x01, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
-    Instruction("PIN UNBLOCK", 0x84, 0x24, None, _IN_USE, "LD/T 32.5; JR/T 0025.2", secret=True),
-    Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, "ISO/IEC 7816-4, 11.5.3"),
-    Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, "LD/T 32.5"),
-    Instruction("EXTERNAL AUTHENTICATE", 0x00, 0x82, None, _ANY, "LD/T 32.5"),
-    Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, "JR/T 0025.2"),
-    Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _IN_USE | Stage.APPLICATION_BLOCKED, "JR/T 0025.2"),
-    Instruction("CARD BLOCK", 0x84, 0x16, None, _IN_USE | Stage.APPLICATION_BLOCKED, "JR/T 0025.2"),
-    Instruction("INITIALIZE FOR LOAD", 0x80, 0x50, 0x00, _IN_USE, "JR/T 0025.2"),
-    Instruction("INITIALIZE FOR PURCHASE", 0x80, 0x50, 0x01, _IN_USE, "JR/T 0025.2"),
-    Instruction("CREDIT FOR LOAD", 0x80, 0x52, None, _IN_USE, "JR/T 0025.2"),
-    Instruction("DEBIT FOR PURCHASE", 0x80, 0x54, 0x01, _IN_USE, "JR/T 0025.2"),
-    Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, "JR/T 0025.2"),
-    Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, "JR/T 0025.2"),
-    Instruction("INITIALIZE FOR LOAD (medical)", 0xB0, 0x28, 0x00, _IN_USE, "LD/T 32.5"),
-    Instruction("CREATE FILE", 0x00, 0xE0, None, _CREATING, "ISO/IEC 7816-9, 6.1"),
-    Instruction("DELETE FILE", 0x00, 0xE4, None, _CREATING, "ISO/IEC 7816-9, 6.2"),
-    Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, "ISO/IEC 7816-9, 6.4"),
-    Instruction("WRITE KEY", 0x84, 0xD4, None, _CREATING, "FMCOS 2.0 user manual", secret=True),
+    Instruction("SELECT", 0x00, 0xA4, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.1.1"),
+    Instruction("READ BINARY", 0x00, 0xB0, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.2.3"),
+    Instruction("UPDATE BINARY", 0x00, 0xD6, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.2.5"),
+    Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.3"),
+    Instruction("UPDATE RECORD", 0x00, 0xDC, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.5"),
+    Instruction("APPEND RECORD", 0x00, 0xE2, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.6"),
+    Instruction("GET DATA", 0x00, 0xCA, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3"),
+    Instruction("GET DATA (odd)", 0x00, 0xCB, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3"),
+    Instruction("VERIFY", 0x00, 0x20, None, _IN_USE, _BASIC, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("CHANGE PIN", 0x80, 0x5E, 0x01, _IN_USE, _BASIC, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("PIN UNBLOCK", 0x84, 0x24, None, _IN_USE, _SOCIAL, "LD/T 32.5; JR/T 0025.2", secret=True),
+    Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.5.3"),
+    Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, _BASIC, "LD/T 32.5"),
+    Instruction("EXTERNAL AUTHENTICATE", 0x00, 0x82, None, _ANY, _BASIC, "LD/T 32.5"),
+    Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, _BASIC, "JR/T 0025.2"),
+    Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _IN_USE | Stage.APPLICATION_BLOCKED, _BASIC, "JR/T 0025.2"),
+    Instruction("CARD BLOCK", 0x84, 0x16, None, _IN_USE | Stage.APPLICATION_BLOCKED, _BASIC, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR LOAD", 0x80, 0x50, 0x00, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR PURCHASE", 0x80, 0x50, 0x01, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("CREDIT FOR LOAD", 0x80, 0x52, None, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("DEBIT FOR PURCHASE", 0x80, 0x54, 0x01, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR LOAD (medical)", 0xB0, 0x28, 0x00, _IN_USE, _SOCIAL, "LD/T 32.5"),
+    Instruction("CREATE FILE", 0x00, 0xE0, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.1"),
+    Instruction("DELETE FILE", 0x00, 0xE4, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.2"),
+    Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.4"),
+    Instruction("WRITE KEY", 0x84, 0xD4, None, _CREATING, _CREATION, "FMCOS 2.0 user manual", secret=True),
 )
 
-GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, "ISO/IEC 7816-4, 11.7.1")
+GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.7.1")
 
 _BY_HEADER: Mapping[tuple[int, int, int | None], Instruction] = {
     (row.cla, row.ins, row.p1): row for row in (*INSTRUCTIONS, GET_RESPONSE)

@@ -6,10 +6,11 @@ Order of refusals before any handler: 6A81 card blocked, 6E00 class, 6881 logica
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 from kaguan.apdu.command import CommandApdu
-from kaguan.apdu.instruction import GET_RESPONSE, INSTRUCTIONS, Stage
+from kaguan.apdu.instruction import GET_RESPONSE, INSTRUCTIONS, CommandSet, Stage
 from kaguan.card_os.access import blocked
 from kaguan.card_os.commands import (
     authenticate,
@@ -30,7 +31,7 @@ from kaguan.card_os.session import Session, settled
 
 Handler = Callable[[View, CommandApdu], Outcome]
 
-HANDLERS: Mapping[str, Handler] = {
+HANDLERS: dict[str, Handler] = {
     "SELECT": select.select,
     "READ BINARY": binary.read_binary,
     "UPDATE BINARY": binary.update_binary,
@@ -63,18 +64,35 @@ HANDLERS: Mapping[str, Handler] = {
 
 _Row = tuple[Handler, Stage]
 
-_PLAIN: dict[int, _Row] = {}  # CLA and INS as one number
-_IN_USE: dict[int, _Row] = {}  # those of them that a sealed card serves: the short way
-_BY_P1: dict[int, dict[int, _Row]] = {}
-for _row in INSTRUCTIONS:
-    _header = _row.cla << 8 | _row.ins
-    if _row.p1 is None:
-        _PLAIN[_header] = (HANDLERS[_row.name], _row.stages)
-        if Stage.OPERATIONAL in _row.stages:
-            _IN_USE[_header] = _PLAIN[_header]
-    else:
-        _BY_P1.setdefault(_header, {})[_row.p1] = (HANDLERS[_row.name], _row.stages)
-_CLASSES = frozenset(_row.cla for _row in INSTRUCTIONS)
+
+class _Table(NamedTuple):
+    """Rows by CLA and INS as one number, and which classes there are at all."""
+
+    plain: dict[int, _Row]
+    in_use: dict[int, _Row]  # those of them that a sealed card serves: the short way
+    by_p1: dict[int, dict[int, _Row]]
+    classes: frozenset[int]
+
+
+class _Tables(dict[CommandSet, _Table]):
+    """The table of each combination of command sets, made when a card first asks for it."""
+
+    def __missing__(self, commands: CommandSet) -> _Table:
+        rows = [row for row in INSTRUCTIONS if row.sets & commands]
+        table = _Table({}, {}, {}, frozenset(row.cla for row in rows))
+        for row in rows:
+            header, entry = row.cla << 8 | row.ins, (HANDLERS[row.name], row.stages)
+            if row.p1 is not None:
+                table.by_p1.setdefault(header, {})[row.p1] = entry
+                continue
+            table.plain[header] = entry
+            if Stage.OPERATIONAL in row.stages:
+                table.in_use[header] = entry
+        self[commands] = table
+        return table
+
+
+_TABLES = _Tables()
 _GET_RESPONSE = GET_RESPONSE.cla << 8 | GET_RESPONSE.ins
 
 
@@ -89,9 +107,10 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     rest = settled(session)
     view = View(image, rest, session.challenge, session.pending, chip)
     try:
-        row = _IN_USE.get(header)
+        table = _TABLES[chip.behaviour.commands]
+        row = table.in_use.get(header)
         if row is None or image.lifecycle is not Lifecycle.ACTIVATED:
-            row = _admitted(view, command, header)
+            row = _admitted(view, command, header, table)
         handler, stages = row
         if Stage.APPLICATION_BLOCKED not in stages and blocked(view):
             raise Refuse(0x6A81)
@@ -101,16 +120,16 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     return _shaped(outcome, command) if outcome.data else outcome
 
 
-def _admitted(view: View, command: CommandApdu, header: int) -> _Row:
+def _admitted(view: View, command: CommandApdu, header: int, table: _Table) -> _Row:
     """The row for this command in this stage of the chip's life."""
     lifecycle = view.image.lifecycle
     if lifecycle is Lifecycle.TERMINATED:
         raise Refuse(0x6A81)
-    row = _PLAIN.get(header) or _BY_P1.get(header, {}).get(command.p1)
+    row = table.plain.get(header) or table.by_p1.get(header, {}).get(command.p1)
     if row is None:
-        if header in _BY_P1:
+        if header in table.by_p1:
             raise Refuse(0x6A86)
-        if command.cla in _CLASSES:
+        if command.cla in table.classes:
             raise Refuse(0x6D00)
         raise Refuse(0x6881 if command.cla & 0xFC == 0 else 0x6E00)
     stage = Stage.CREATION if lifecycle is Lifecycle.CREATION else Stage.OPERATIONAL

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import ProfileError
+from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
 from kaguan.card_os.profile.rules import AccessRule
 from kaguan.vault.messaging import Scheme
@@ -46,9 +47,21 @@ class BlockedSelect(StrEnum):
     DEACTIVATED = "6283"
 
 
+class Authentication(StrEnum):
+    """How INTERNAL and EXTERNAL AUTHENTICATE use a key."""
+
+    PROCESS_KEY = "process-key"  # through a key made for the occasion (LD/T 32.5)
+    DIRECT = "direct"  # the challenge enciphered by the key itself (JR/T 0025.2)
+
+
+SOCIAL_SECURITY = CommandSet.BASIC | CommandSet.SOCIAL | CommandSet.CREATION | CommandSet.PURSE
+
+
 class Behaviour(NamedTuple):
     """Where real cards differ, or public evidence ends, and a site chooses."""
 
+    commands: CommandSet = SOCIAL_SECURITY
+    authentication: Authentication = Authentication.PROCESS_KEY
     messaging: Scheme = Scheme.SSC
     log_sequence: LogSequence = LogSequence.BEFORE
     blocked_select: BlockedSelect = BlockedSelect.NOT_SUPPORTED

@@ -10,7 +10,9 @@ from typing import Any
 
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import ProfileError
+from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.profile.model import (
+    Authentication,
     Behaviour,
     BlockedSelect,
     CardProfile,
@@ -94,7 +96,12 @@ def _profile(top: Table) -> CardProfile:
 def _behaviour(table: Table) -> Behaviour:
     _refuse_unknown(table, Behaviour._field_defaults, "behaviour")
     default = Behaviour()
+    commands = CommandSet(0)
+    for name in table.get("commands", ()):
+        commands |= CommandSet[name.upper().replace("-", "_")]
     return Behaviour(
+        commands=commands or default.commands,
+        authentication=Authentication(table.get("authentication", default.authentication)),
         messaging=Scheme(table.get("messaging", default.messaging)),
         log_sequence=LogSequence(table.get("log_sequence", default.log_sequence)),
         blocked_select=BlockedSelect(table.get("blocked_select", default.blocked_select)),
