@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
 from kaguan.card_os.profile.model import FileKind, LogLayout
-from kaguan.card_os.profile.rules import AccessRule
+from kaguan.card_os.profile.rules import FREE, AccessRule
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.vault import Usage
 
@@ -43,6 +43,23 @@ class Dedicated(NamedTuple):
     lifecycle: Lifecycle
 
 
+class Messaging(IntEnum):
+    """How much secure messaging reading or writing a file needs."""
+
+    NONE = 0
+    MAC = 1
+    ENCIPHERED = 2  # and a MAC
+
+
+class Protection(NamedTuple):
+    """The line protection of a file, and the references of the keys that do it."""
+
+    read: Messaging = Messaging.NONE
+    update: Messaging = Messaging.NONE
+    read_key: int = 0
+    update_key: int = 0
+
+
 class Elementary(NamedTuple):
     """An elementary file: bytes when transparent, otherwise its records, a cyclic file's newest first."""
 
@@ -53,10 +70,16 @@ class Elementary(NamedTuple):
     record_size: int
     content: bytes
     records: tuple[bytes, ...]
+    protection: Protection = Protection()
+
+
+NO_STATE = 0xFF
+"""A key or PIN that sets no state register: a card that keeps rights and no states."""
 
 
 class CardKey(NamedTuple):
-    """A key and the tries it has left."""
+    """A key and the tries it has left. `use` and `change` say who may; `next_state` is what a native card's register is
+    set to by a successful authentication."""
 
     usage: Usage
     reference: int
@@ -65,6 +88,9 @@ class CardKey(NamedTuple):
     value: bytes
     tries_left: int
     tries: int
+    use: AccessRule = FREE
+    change: AccessRule = FREE
+    next_state: int = NO_STATE
 
     def __repr__(self) -> str:
         return f"<CardKey {self.usage} {self.reference:02X} version {self.version}>"
@@ -81,6 +107,8 @@ class CardPin(NamedTuple):
     max_bytes: int
     unblock_key: int
     messaging_key: int
+    use: AccessRule = FREE
+    next_state: int = NO_STATE
 
     def __repr__(self) -> str:
         return f"<CardPin {self.reference:02X}, {self.tries_left} of {self.tries} tries>"

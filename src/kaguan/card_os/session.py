@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kaguan.card_os.image import MASTER_FILE, Address
-from kaguan.card_os.profile.rules import LOCAL
+from kaguan.card_os.profile.rules import DF_STATE, LOCAL, MF_STATE
 from kaguan.vault.ciphers import BlockCipher
 
 TRANSPORT_RIGHT = 0x200
@@ -42,6 +42,17 @@ class Session(NamedTuple):
     waiting: bytes = b""
 
 
+NATIVE_START = frozenset({DF_STATE, MF_STATE})
+"""The rights of a native card after reset: both registers stand at 0."""
+
+
+def with_state(rights: frozenset[int], current: Address, state: int) -> frozenset[int]:
+    """The rights once a key or a PIN has set the register; in the master file it sets both."""
+    registers = DF_STATE | MF_STATE if current == MASTER_FILE else DF_STATE
+    kept = frozenset(right for right in rights if not right & registers)
+    return kept | {DF_STATE | state} | ({MF_STATE | state} if current == MASTER_FILE else NO_RIGHTS)
+
+
 def settled(session: Session) -> Session:
     """The session that a command leaves unless it says otherwise: challenge, begun transaction and waiting bytes are
     gone, because they serve the next command only (law 4)."""
@@ -54,9 +65,14 @@ def rights_after_move(rights: frozenset[int], here: Address, there: Address) -> 
     """The rights that survive selecting another dedicated file.
 
     Inside one application (the same first file below the master file) global PINs and keys stay, those local to the
-    file that is left go; another application forgets everything (law 4).
+    file that is left go; another application forgets everything (law 4). A native card keeps its master file's state
+    and begins every dedicated file at state 0, the one it is in included.
     """
-    if here == there or not rights:
+    if not rights:
+        return rights
+    if DF_STATE & max(rights) or MF_STATE & max(rights):
+        return frozenset(right for right in rights if right & MF_STATE) | {DF_STATE}
+    if here == there:
         return rights
     if here[:4] != there[:4]:
         return rights & {TRANSPORT_RIGHT}

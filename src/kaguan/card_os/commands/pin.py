@@ -108,5 +108,7 @@ def _digits(pin: CardPin, data: bytes) -> bytes:
 
 
 def _with_tries(pin: CardPin, tries_left: int) -> CardPin:
-    reference, value, _, tries, min_bytes, max_bytes, unblock_key, messaging_key = pin
-    return CardPin(reference, value, tries_left, tries, min_bytes, max_bytes, unblock_key, messaging_key)
+    reference, value, _, tries, min_bytes, max_bytes, unblock_key, messaging_key, use, next_state = pin
+    return CardPin(
+        reference, value, tries_left, tries, min_bytes, max_bytes, unblock_key, messaging_key, use, next_state
+    )

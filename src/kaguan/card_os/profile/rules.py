@@ -4,7 +4,9 @@ A rule is kept in one normal form, "any of these sets of rights", so that two ru
 chip decides with set inclusion alone. `free` is the set that holds the empty set; `never` is the empty set.
 
 A right is a number: 0x000-0x0FF an external authentication with that key reference, 0x100-0x1FF a PIN verified. Bit 8
-of a reference (0x80) makes it local to one dedicated file (ISO/IEC 7816-4, 9.2).
+of a reference (0x80) makes it local to one dedicated file (ISO/IEC 7816-4, 9.2). Native operating systems keep two
+state registers instead, of the dedicated file and of the master file: that one stands at n is a right too, 0x400 and
+0x800 upwards.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from kaguan.apdu.errors import ProfileError
 
 PIN_RIGHT = 0x100
 LOCAL = 0x80
+DF_STATE = 0x400
+MF_STATE = 0x800
+GREATEST_STATE = 15
 
 
 def pin_right(reference: int) -> int:
@@ -68,9 +73,23 @@ def _all_text(rights: frozenset[int]) -> str:
 
 
 def _right_text(right: int) -> str:
+    if right & (DF_STATE | MF_STATE):
+        return f"{'df_state' if right & DF_STATE else 'mf_state'}({right & GREATEST_STATE})"
     if right == PIN_RIGHT:
         return "pin"
     return f"pin(0x{right & 0xFF:02X})" if right & PIN_RIGHT else f"key(0x{right:02X})"
+
+
+def native_rule(access: int) -> AccessRule:
+    """The rule that an access byte XY of FMCOS means, S being the state of the dedicated file (FMCOS 2.0, 3.3).
+
+    X = 0: the master file's state is at least Y. Otherwise Y <= S <= X; never when X < Y. F0 is free.
+    """
+    upper, lower = access >> 4, access & 0x0F
+    if access == 0xF0:
+        return FREE
+    register, last = (MF_STATE, GREATEST_STATE) if upper == 0 else (DF_STATE, upper)
+    return AccessRule(frozenset(frozenset({register | state}) for state in range(lower, last + 1)))
 
 
 def parse_rule(text: str) -> AccessRule:
@@ -97,6 +116,14 @@ def _rule(node: ast.expr) -> AccessRule:
             return AccessRule.right(pin_right(reference))
         case ast.Call(func=ast.Name(id="key"), args=[ast.Constant(value=int(reference))]) if 0 <= reference <= 255:
             return AccessRule.right(reference)
+        case ast.Call(func=ast.Name(id="df_state"), args=[ast.Constant(value=int(state))]) if (
+            0 <= state <= GREATEST_STATE
+        ):
+            return AccessRule.right(DF_STATE | state)
+        case ast.Call(func=ast.Name(id="mf_state"), args=[ast.Constant(value=int(state))]) if (
+            0 <= state <= GREATEST_STATE
+        ):
+            return AccessRule.right(MF_STATE | state)
         case ast.Call(func=ast.Name(id="any"), args=[first, *rest]):
             rule = _rule(first)
             for part in rest:
