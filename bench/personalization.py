@@ -22,7 +22,7 @@ from measure import Figure, best_rate, show
 
 ORDER = Path(__file__).parents[1] / "examples" / "order-3.zip"
 PROFILE = load_profile("ssc-v2")
-AUTHENTICATIONS = 4  # transport key, two reading keys, the photo's key
+AUTHENTICATIONS = 3  # transport key, the medical application's reading key, the photo's key
 
 
 class Bench:

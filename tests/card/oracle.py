@@ -40,8 +40,9 @@ def mac(key: bytes, data: bytes) -> bytes:
 @_quietly
 def retail(key: bytes, challenge: bytes, data: bytes) -> bytes:
     """The 4-byte ISO 9797-1 algorithm 3 MAC under a long-lived key, the 8-byte challenge its initial value."""
-    first = bytes(one ^ other for one, other in zip(data[:8], challenge, strict=True))
-    return psec_mac.generate_retail_mac(key[:8], key[8:], first + data[8:], 2)[:4]
+    padded = data + b"\x80" + bytes(-(len(data) + 1) % 8)
+    first = bytes(one ^ other for one, other in zip(padded[:8], challenge, strict=True))
+    return psec_mac.generate_retail_mac(key[:8], key[8:], first + padded[8:], 1)[:4]
 
 
 def fold(key: bytes) -> bytes:

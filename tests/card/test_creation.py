@@ -243,3 +243,16 @@ def test_any_key_data_under_a_right_mac(plain: bytes) -> None:
     assert chip.external_authenticate(0x00, key=TRANSPORT) == "9000"
     assert chip.send(create(MASTER)) == "9000"
     assert write_key(chip, plain.hex()) in ("9000", "6A80")
+
+
+def test_before_the_seal_one_command_brings_many_records(begun_chip: Terminal) -> None:
+    file = Fcp(descriptor=FileKind.LINEAR_VARIABLE, fid=0xEF05, size=12, rules={READ: FREE, UPDATE: FREE})
+    assert begun_chip.send(create(file)) == "9000"
+    assert begun_chip.send("00E20000064001AA4101BB") == "9000"
+    assert begun_chip.send("00B2010500") == "4001AA4101BB9000"
+    assert begun_chip.send("00E20000054001AA4101") == "6A80", "the last one is cut off"
+    assert begun_chip.send("00E20000094001AA4001AA4001AA") == "6A84", "they do not all fit, so none is there"
+    assert begun_chip.send("00B2010500") == "4001AA4101BB9000"
+    assert begun_chip.go("00A40000023F00", "00440000") == "9000"
+    begun_chip.select("EF05")
+    assert begun_chip.send("00E20000064001AA4101BB") == "6A80", "afterwards one command is one record"

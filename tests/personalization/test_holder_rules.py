@@ -15,8 +15,8 @@ from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import CodecError
 from kaguan.card_os.profile import load_profile, profile_names
 from kaguan.personalization.fault import Fault
-from kaguan.personalization.holder_rules import FieldWidth, HolderRules, judge, layout_of
-from kaguan.personalization.order import Holder
+from kaguan.personalization.holder_rules import FieldWidth, HolderRules, absent_columns, judge, layout_of
+from kaguan.personalization.order import HOLDER_COLUMNS, Holder
 from kaguan.personalization.order_check import check_order
 from personalization.orders import LAYOUT, PHOTO, RULES, Order, citizen_number, holder
 
@@ -207,10 +207,34 @@ def test_a_column_that_the_card_does_not_have(tmp_path: Path) -> None:
     assert "df04ef0584" in report.faults[0].reason
 
 
-def test_every_card_profile_has_the_usual_columns() -> None:
-    for name in profile_names():
-        layout = layout_of(load_profile(name))
-        assert {key: layout.get(key) for key in LAYOUT} == LAYOUT
+@pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith("ssc-")])
+def test_every_social_security_card_has_the_usual_columns(name: str) -> None:
+    profile = load_profile(name)
+    layout = layout_of(profile)
+    usual = {key: width for key, width in LAYOUT.items() if key not in profile.absent}
+    assert {key: layout.get(key) for key in usual} == usual
+
+
+def test_a_column_of_a_field_that_this_generation_lacks() -> None:
+    """It may stand in the order, and must be empty; a name that does not fit has nowhere to go on."""
+    profile = load_profile("ssc-v1")
+    rules = replace(RULES, layout=layout_of(profile), absent=absent_columns(profile))
+    assert rules.absent == {"ssseef064e"}
+    assert not rules.unknown_columns()
+    assert told(holder(1), rules) == []
+    row = holder(1) | {"ssseef0609": "阿卜杜拉·买买提·吐尔逊江", "ssseef064e": "·艾则孜"}
+    assert [fault.column for fault in told(row, rules)] == ["ssseef064e"]
+    row = holder(1) | {"ssseef0609": "阿卜杜拉·买买提·吐尔逊江·艾则孜"}
+    assert [fault.column for fault in told(row, rules)] == ["ssseef0609"]
+
+
+def test_nested_columns_are_judged() -> None:
+    profile = load_profile("ssc-v2")
+    columns = (*HOLDER_COLUMNS, "df01ef1540")
+    rules = replace(RULES, layout=layout_of(profile), columns=columns)
+    assert told(holder(1) | {"df01ef1540": "080,201207,测试大学;080,201607,测试大学"}, rules) == []
+    for wrong in ("080,2012x7,测试大学", "a;b;c;d", "080,201207,测试大学,x"):
+        assert [fault.column for fault in told(holder(1) | {"df01ef1540": wrong}, rules)] == ["df01ef1540"]
 
 
 def test_a_thousand_rows_are_good(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 class FieldFormat(StrEnum):
-    """The standard's three formats."""
+    """The standard's three formats, and that of a record which holds fields itself."""
 
     AN = "an"
     CN = "cn"
     B = "b"
+    TLV = "tlv"
 
 
 def encode(fmt: FieldFormat, width: int, text: str) -> bytes:
@@ -41,6 +42,8 @@ def encode(fmt: FieldFormat, width: int, text: str) -> bytes:
         return _encode_text(width, text)
     if fmt is FieldFormat.CN:
         return encode_digits(width, text)
+    if fmt is FieldFormat.TLV:
+        raise CodecError("a nested record is written by the profile that knows its fields")
     return _encode_hex(width, text)
 
 

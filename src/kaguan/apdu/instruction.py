@@ -25,7 +25,10 @@ class CommandSet(Flag):
     BASIC = auto()  # files, PIN, authentication, blocking
     SOCIAL = auto()  # the social security card's own (LD/T 32.5)
     CREATION = auto()  # the blank chip's, by ISO/IEC 7816-9
-    PURSE = auto()  # electronic deposit and purse (JR/T 0025.2)
+    PURSE = auto()  # electronic deposit and purse: load, purchase, balance, proof (JR/T 0025.2)
+    BANKING = auto()  # the rest of JR/T 0025.2: cash, unload, overdraft, composite purchase, issuer scripts
+    NATIVE = auto()  # files and keys as FMCOS makes them, and protected access to them
+    SECURITY_MODULE = auto()  # the terminal's own card (JR/T 0025.9)
 
 
 class Instruction(NamedTuple):
@@ -46,6 +49,10 @@ _IN_USE = Stage.OPERATIONAL
 _BOTH = Stage.CREATION | Stage.OPERATIONAL
 _ANY = _BOTH | Stage.APPLICATION_BLOCKED
 _BASIC, _SOCIAL, _CREATION, _PURSE = CommandSet.BASIC, CommandSet.SOCIAL, CommandSet.CREATION, CommandSet.PURSE
+_MODULE = CommandSet.SECURITY_MODULE
+_BANKING = CommandSet.BANKING
+_PROTECTED = CommandSet.NATIVE | CommandSet.BANKING
+_NATIVE = CommandSet.NATIVE
 
 INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("SELECT", 0x00, 0xA4, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.1.1"),
@@ -62,9 +69,9 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.5.3"),
     Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, _BASIC, "LD/T 32.5"),
     Instruction("EXTERNAL AUTHENTICATE", 0x00, 0x82, None, _ANY, _BASIC, "LD/T 32.5"),
-    Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, _BASIC, "JR/T 0025.2"),
-    Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _IN_USE | Stage.APPLICATION_BLOCKED, _BASIC, "JR/T 0025.2"),
-    Instruction("CARD BLOCK", 0x84, 0x16, None, _IN_USE | Stage.APPLICATION_BLOCKED, _BASIC, "JR/T 0025.2"),
+    Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, _SOCIAL, "LD/T 32.5; JR/T 0025.2"),
+    Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _ANY & ~_CREATING, _SOCIAL, "LD/T 32.5; JR/T 0025.2"),
+    Instruction("CARD BLOCK", 0x84, 0x16, None, _ANY & ~_CREATING, _SOCIAL, "LD/T 32.5; JR/T 0025.2"),
     Instruction("INITIALIZE FOR LOAD", 0x80, 0x50, 0x00, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("INITIALIZE FOR PURCHASE", 0x80, 0x50, 0x01, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("CREDIT FOR LOAD", 0x80, 0x52, None, _IN_USE, _PURSE, "JR/T 0025.2"),
@@ -72,19 +79,56 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("INITIALIZE FOR LOAD (medical)", 0xB0, 0x28, 0x00, _IN_USE, _SOCIAL, "LD/T 32.5"),
+    Instruction("INITIALIZE FOR PURCHASE (medical)", 0xB0, 0x28, 0x01, _IN_USE, _SOCIAL, "LD/T 32.5"),
+    Instruction("DEBIT FOR PURCHASE (medical)", 0xB0, 0x2C, 0x01, _IN_USE, _SOCIAL, "LD/T 32.5"),
+    Instruction("INITIALIZE SAM FOR PURCHASE", 0x80, 0x70, 0x00, _IN_USE, _MODULE, "JR/T 0025.9"),
+    Instruction("INITIALIZE SAM FOR PURCHASE (medical)", 0x80, 0x70, 0x01, _IN_USE, _MODULE, "LD/T 32.5"),
+    Instruction("CREDIT SAM FOR PURCHASE", 0x80, 0x72, None, _IN_USE, _MODULE, "JR/T 0025.9"),
+    Instruction("INITIALIZE FOR DESCRYPT", 0x80, 0x1A, None, _IN_USE, _MODULE, "JR/T 0025.9"),
+    Instruction("INITIALIZE FOR DESCRYPT (process key)", 0xBF, 0xDE, None, _IN_USE, _MODULE, "LD/T 32.5"),
+    Instruction("DESCRYPT", 0x80, 0xFA, None, _IN_USE, _MODULE, "JR/T 0025.9", secret=True),
+    Instruction("INITIALIZE FOR CASH WITHDRAW", 0x80, 0x50, 0x02, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR COMPOSITE PURCHASE", 0x80, 0x50, 0x03, _IN_USE, _BANKING, "JR/T 0025.2; CJ/T 166"),
+    Instruction("UPDATE COMPOSITE CACHE", 0x80, 0xDC, None, _IN_USE, _BANKING, "JR/T 0025.2; CJ/T 166"),
+    Instruction("INITIALIZE FOR UPDATE", 0x80, 0x50, 0x04, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("UPDATE OVERDRAW LIMIT", 0x80, 0x58, None, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("INITIALIZE FOR UNLOAD", 0x80, 0x50, 0x05, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("DEBIT FOR UNLOAD", 0x80, 0x54, 0x03, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("RELOAD PIN", 0x80, 0x5E, 0x00, _IN_USE, _BANKING, "JR/T 0025.2", secret=True),
+    Instruction("PIN UNBLOCK (purse)", 0x84, 0x24, None, _IN_USE, _BANKING, "JR/T 0025.2", secret=True),
+    Instruction("APPLICATION BLOCK (purse)", 0x84, 0x1E, None, _IN_USE, _BANKING, "JR/T 0025.2"),
+    Instruction("APPLICATION UNBLOCK (purse)", 0x84, 0x18, None, _ANY & ~_CREATING, _BANKING, "JR/T 0025.2"),
+    Instruction("CARD BLOCK (purse)", 0x84, 0x16, None, _ANY & ~_CREATING, _BANKING, "JR/T 0025.2"),
+    Instruction("GET DATA (card code)", 0x80, 0xCA, None, _IN_USE, _BANKING, "CJ/T 166"),
     Instruction("CREATE FILE", 0x00, 0xE0, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.1"),
     Instruction("DELETE FILE", 0x00, 0xE4, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.2"),
     Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.4"),
     Instruction("WRITE KEY", 0x84, 0xD4, None, _CREATING, _CREATION, "FMCOS 2.0 user manual", secret=True),
+    Instruction("WRITE KEY (native, protected)", 0x84, 0xD4, None, _IN_USE, _NATIVE, "FMCOS 2.0", secret=True),
+    Instruction("WRITE KEY (native)", 0x80, 0xD4, None, _IN_USE, _NATIVE, "FMCOS 2.0", secret=True),
+    Instruction("CREATE FILE (native)", 0x80, 0xE0, None, _IN_USE, _NATIVE, "FMCOS 2.0"),
+    Instruction("ERASE DF", 0x80, 0x0E, None, _IN_USE, _NATIVE, "FMCOS 2.0"),
+    Instruction("READ BINARY (protected)", 0x04, 0xB0, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
+    Instruction("UPDATE BINARY (protected)", 0x04, 0xD6, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
+    Instruction("READ RECORD (protected)", 0x04, 0xB2, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
+    Instruction("UPDATE RECORD (protected)", 0x04, 0xDC, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
+    Instruction("APPEND RECORD (protected)", 0x04, 0xE2, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
 )
 
 GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.7.1")
 
 _BY_HEADER: Mapping[tuple[int, int, int | None], Instruction] = {
-    (row.cla, row.ins, row.p1): row for row in (*INSTRUCTIONS, GET_RESPONSE)
+    (row.cla, row.ins, row.p1): row for row in reversed((*INSTRUCTIONS, GET_RESPONSE))
 }
 
 
-def instruction_of(cla: int, ins: int, p1: int) -> Instruction | None:
-    """The row that a command with this header belongs to, None when there is none."""
+def instruction_of(cla: int, ins: int, p1: int, *, commands: CommandSet | None = None) -> Instruction | None:
+    """The row that a command with this header belongs to, None when there is none.
+
+    Where two card families have a command of one header, the row is the first of them, unless `commands` says what the
+    card understands.
+    """
+    if commands is not None:
+        rows = (row for row in (*INSTRUCTIONS, GET_RESPONSE) if row.sets & commands)
+        return next((row for row in rows if (row.cla, row.ins) == (cla, ins) and row.p1 in (None, p1)), None)
     return _BY_HEADER.get((cla, ins, p1)) or _BY_HEADER.get((cla, ins, None))

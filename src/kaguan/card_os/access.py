@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.image import (
     MASTER_FILE,
     ONE_BYTE,
     Address,
+    CardImage,
     CardKey,
     CardPin,
     Dedicated,
@@ -17,8 +19,14 @@ from kaguan.card_os.image import (
 )
 from kaguan.card_os.outcome import Refuse, View
 from kaguan.card_os.profile.rules import LOCAL, AccessRule
-from kaguan.card_os.session import TRANSPORT_RIGHT
+from kaguan.card_os.session import FRESH, TRANSPORT_RIGHT
 from kaguan.vault.vault import Usage
+
+CARD_CODE = MASTER_FILE + b"\x00\x85"
+"""Where the card's authentication code lies. The FID is this emulator's own; GET DATA reads it."""
+
+PROTECTED = 0x04
+"""The bit of a class byte that announces secure messaging."""
 
 ABSENT = 0xFF
 """A key reference that says there is no such key."""
@@ -36,6 +44,21 @@ def require(view: View, rule: AccessRule) -> None:
         raise Refuse(0x6982)
 
 
+def require_access(view: View, command: CommandApdu, file: Elementary, *, write: bool) -> None:
+    """Return when this command may read, or write, the file.
+
+    Refuses, in this order: 6700 more data than the card takes, the profile's word when the file's line protection is
+    not kept, 6982 rights.
+    """
+    protection = file.protection
+    if len(command.data) > view.chip.behaviour.native.longest_data_bytes:
+        raise Refuse(0x6700)
+    if (protection.update if write else protection.read) and not command.cla & PROTECTED:
+        raise Refuse(view.chip.behaviour.native.protection_differs)
+    if FRESH not in view.session.rights:
+        require(view, file.update if write else file.read)
+
+
 def require_transport(view: View) -> None:
     """Return when the transport key has been authenticated.
 
@@ -46,10 +69,12 @@ def require_transport(view: View) -> None:
 
 
 def scopes(view: View, reference: int) -> Iterator[Address]:
-    """Where an object with this reference may lie: here when it is local, otherwise also in every file above, and
-    last in the chip itself, where a blank one has its transport key."""
+    """Where an object with this reference may lie: here when it is local, or the card knows no others; otherwise also
+    in every file above, and last in the chip itself, where a blank one has its transport key."""
     here = view.session.current
     yield here
+    if view.chip.behaviour.local_references:
+        return
     while here and not reference & LOCAL:
         here = here[:-2]
         yield here
@@ -82,6 +107,26 @@ def find_key(
             if version is None or key.version == version:
                 return scope, key
     raise Refuse(absent)
+
+
+def first_key(view: View, usage: Usage, *, absent: int = 0x6A88) -> tuple[Address, CardKey]:
+    """The key of this usage with the lowest reference, for usages of which an application has one key.
+
+    Refuses: `absent` no such key.
+    """
+    keys = view.image.keys
+    for reference in range(ABSENT):
+        for scope in scopes(view, reference):
+            versions = keys.get(key_address(scope, usage, reference))
+            if versions:
+                return scope, versions[0]
+    raise Refuse(absent)
+
+
+def card_code(image: CardImage) -> bytes:
+    """The card's authentication code (CJ/T 166), which lies in a file of its own; nothing where there is none."""
+    file = image.files.get(CARD_CODE)
+    return file.content if file else b""
 
 
 def current_dedicated(view: View) -> Dedicated:

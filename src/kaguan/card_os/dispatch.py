@@ -11,22 +11,32 @@ from typing import NamedTuple
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.instruction import GET_RESPONSE, INSTRUCTIONS, CommandSet, Stage
-from kaguan.card_os.access import blocked
+from kaguan.card_os.access import PROTECTED, blocked
 from kaguan.card_os.commands import (
     authenticate,
     binary,
     blocking,
     creation,
     data,
+    issuer,
+    medical,
+    module,
+    native_files,
+    native_keys,
     pin,
+    protection,
+    purse_composite,
     purse_load,
+    purse_overdraft,
     purse_purchase,
     purse_query,
+    purse_unload,
     records,
     select,
 )
 from kaguan.card_os.image import CardImage, Lifecycle
 from kaguan.card_os.outcome import Chip, Outcome, Refuse, View
+from kaguan.card_os.profile.model import Unasked
 from kaguan.card_os.session import Session, settled
 
 Handler = Callable[[View, CommandApdu], Outcome]
@@ -51,11 +61,41 @@ HANDLERS: dict[str, Handler] = {
     "CARD BLOCK": blocking.block_card,
     "INITIALIZE FOR LOAD": purse_load.initialize_for_load,
     "INITIALIZE FOR LOAD (medical)": purse_load.initialize_for_load,
+    "INITIALIZE FOR PURCHASE (medical)": medical.initialize_for_purchase,
+    "DEBIT FOR PURCHASE (medical)": medical.debit_for_purchase,
+    "INITIALIZE SAM FOR PURCHASE": module.initialize_for_purchase,
+    "INITIALIZE SAM FOR PURCHASE (medical)": module.initialize_for_medical_purchase,
+    "CREDIT SAM FOR PURCHASE": module.credit_for_purchase,
+    "INITIALIZE FOR DESCRYPT": module.lend_key,
+    "INITIALIZE FOR DESCRYPT (process key)": module.lend_process_key,
+    "DESCRYPT": module.descrypt,
     "INITIALIZE FOR PURCHASE": purse_purchase.initialize_for_purchase,
     "CREDIT FOR LOAD": purse_load.credit_for_load,
     "DEBIT FOR PURCHASE": purse_purchase.debit_for_purchase,
     "GET BALANCE": purse_query.get_balance,
     "GET TRANSACTION PROVE": purse_query.get_transaction_prove,
+    "INITIALIZE FOR CASH WITHDRAW": purse_purchase.initialize_for_cash_withdraw,
+    "INITIALIZE FOR COMPOSITE PURCHASE": purse_purchase.initialize_for_composite_purchase,
+    "UPDATE COMPOSITE CACHE": purse_composite.update_composite_cache,
+    "INITIALIZE FOR UPDATE": purse_overdraft.initialize_for_update,
+    "UPDATE OVERDRAW LIMIT": purse_overdraft.update_overdraw_limit,
+    "INITIALIZE FOR UNLOAD": purse_unload.initialize_for_unload,
+    "DEBIT FOR UNLOAD": purse_unload.debit_for_unload,
+    "RELOAD PIN": issuer.reload_pin,
+    "PIN UNBLOCK (purse)": issuer.unblock_pin,
+    "APPLICATION BLOCK (purse)": issuer.block_application,
+    "APPLICATION UNBLOCK (purse)": issuer.unblock_application,
+    "CARD BLOCK (purse)": issuer.block_card,
+    "GET DATA (card code)": data.get_card_code,
+    "WRITE KEY (native, protected)": native_keys.write_key,
+    "WRITE KEY (native)": native_keys.write_key,
+    "CREATE FILE (native)": native_files.create_file,
+    "ERASE DF": native_files.erase_dedicated,
+    "READ BINARY (protected)": protection.read_binary,
+    "UPDATE BINARY (protected)": protection.update_binary,
+    "READ RECORD (protected)": protection.read_record,
+    "UPDATE RECORD (protected)": protection.update_record,
+    "APPEND RECORD (protected)": protection.append_record,
     "CREATE FILE": creation.create_file,
     "DELETE FILE": creation.delete_file,
     "ACTIVATE FILE": creation.activate_file,
@@ -105,19 +145,20 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     if header == _GET_RESPONSE:
         return _get_response(image, session, command, chip)
     rest = settled(session)
-    view = View(image, rest, session.challenge, session.pending, chip)
+    view = View(image, rest, session.challenge, session.pending, chip, session.module)
     try:
         table = _TABLES[chip.behaviour.commands]
         row = table.in_use.get(header)
         if row is None or image.lifecycle is not Lifecycle.ACTIVATED:
             row = _admitted(view, command, header, table)
         handler, stages = row
-        if Stage.APPLICATION_BLOCKED not in stages and blocked(view):
+        in_use = image.lifecycle is Lifecycle.ACTIVATED
+        if in_use and Stage.APPLICATION_BLOCKED not in stages and blocked(view):
             raise Refuse(0x6A81)
         outcome = handler(view, command)
     except Refuse as refusal:
         return Outcome(b"", refusal.sw, rest)
-    return _shaped(outcome, command) if outcome.data else outcome
+    return _shaped(outcome, command, chip) if outcome.data else outcome
 
 
 def _admitted(view: View, command: CommandApdu, header: int, table: _Table) -> _Row:
@@ -138,19 +179,22 @@ def _admitted(view: View, command: CommandApdu, header: int, table: _Table) -> _
     return row
 
 
-def _shaped(outcome: Outcome, command: CommandApdu) -> Outcome:
-    """The outcome as T=0 carries it: an answer that was not asked for, or not wholly, waits for GET RESPONSE."""
+def _shaped(outcome: Outcome, command: CommandApdu, chip: Chip) -> Outcome:
+    """The outcome as T=0 carries it: an answer that was not asked for, or not wholly, waits for GET RESPONSE,
+    and so does its status word. Le does not count what protects an answer, and contactless cards ask for none."""
     data, sw, session, groups = outcome
     ne = command.ne
+    if command.cla & PROTECTED and ne is not None:
+        return outcome
     if ne is None:
-        if sw != 0x9000:
+        if chip.behaviour.unasked is Unasked.GIVEN:
             return outcome
-        kept = session._replace(waiting=data)
+        kept = session._replace(waiting=data, waiting_sw=sw)
         return Outcome(b"", 0x6100 | (len(data) & 0xFF if len(data) < 256 else 0), kept, groups)
     if len(data) <= ne:
         return outcome
     rest = data[ne:]
-    return Outcome(data[:ne], 0x6100 | min(len(rest), 0xFF), session._replace(waiting=rest), groups)
+    return Outcome(data[:ne], 0x6100 | min(len(rest), 0xFF), session._replace(waiting=rest, waiting_sw=sw), groups)
 
 
 def _get_response(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
@@ -175,4 +219,6 @@ def _get_response(image: CardImage, session: Session, command: CommandApdu, chip
     if sw != 0x9000 or command.ne is None:
         return Outcome(b"", sw, session)
     given, left = waiting[: command.ne], waiting[command.ne :]
-    return Outcome(given, 0x6100 | min(len(left), 0xFF) if left else 0x9000, session._replace(waiting=left))
+    if left:
+        return Outcome(given, 0x6100 | min(len(left), 0xFF), session._replace(waiting=left))
+    return Outcome(given, session.waiting_sw, session._replace(waiting=b"", waiting_sw=0x9000))

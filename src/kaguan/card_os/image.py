@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
 from kaguan.card_os.profile.model import FileKind, LogLayout
-from kaguan.card_os.profile.rules import FREE, AccessRule
+from kaguan.card_os.profile.rules import FREE, NEVER, AccessRule
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.vault import Usage
 
@@ -33,14 +33,37 @@ class Lifecycle(IntEnum):
     TERMINATED = 0x0C  # blocked for ever
 
 
+class KeyFile(NamedTuple):
+    """A native card's key file: its identifier, the room it has for keys, and who may add one."""
+
+    fid: int
+    space_bytes: int
+    add: AccessRule
+
+
+class Region(NamedTuple):
+    """What a native card keeps of a dedicated file: its room, who may create files in it and who may erase it, and its
+    key file once it has one."""
+
+    space_bytes: int
+    create: AccessRule
+    erase: AccessRule
+    key_file: KeyFile | None
+
+
 class Dedicated(NamedTuple):
-    """A dedicated file. `shown` is the content of A5 in its FCI; 0xFF as a key reference means there is none."""
+    """A dedicated file. `shown` is the content of A5 in its FCI, after which the file with the short identifier
+    `shown_sfi` stands as 9F0C; 0xFF as a key reference means there is none. `unblock_key` is the one of APPLICATION
+    UNBLOCK, when it is not `messaging_key`."""
 
     name: bytes
     shown: bytes
     lock_key: int
     messaging_key: int
     lifecycle: Lifecycle
+    shown_sfi: int = 0
+    unblock_key: int = 0xFF
+    region: Region | None = None
 
 
 class Messaging(IntEnum):
@@ -79,7 +102,8 @@ NO_STATE = 0xFF
 
 class CardKey(NamedTuple):
     """A key and the tries it has left. `use` and `change` say who may; `next_state` is what a native card's register is
-    set to by a successful authentication."""
+    set to by a successful authentication, `messaging` what WRITE KEY over it needs there, and `code` what the key's
+    record calls the algorithm, where that is told and not obeyed."""
 
     usage: Usage
     reference: int
@@ -91,6 +115,8 @@ class CardKey(NamedTuple):
     use: AccessRule = FREE
     change: AccessRule = FREE
     next_state: int = NO_STATE
+    messaging: Messaging = Messaging.NONE
+    code: int | None = None
 
     def __repr__(self) -> str:
         return f"<CardKey {self.usage} {self.reference:02X} version {self.version}>"
@@ -124,7 +150,8 @@ class Proof(NamedTuple):
 
 
 class PurseRules(NamedTuple):
-    """What of a purse never changes."""
+    """What of a purse never changes. `load_log` is where loads are logged, when not in `log`; `composite` the record
+    file that composite purchases write, when it is not any file the session may update."""
 
     log: Address
     log_layout: LogLayout
@@ -132,16 +159,22 @@ class PurseRules(NamedTuple):
     purchase: AccessRule
     balance: AccessRule
     max_balance_fen: int
+    unload: AccessRule = NEVER
+    cash: AccessRule = NEVER
+    overdraft: AccessRule = NEVER
+    load_log: Address = b""
+    composite: Address = b""
 
 
 class Purse(NamedTuple):
-    """Money and the two transaction counters."""
+    """Money and the two transaction counters. The balance includes the overdraft limit."""
 
     rules: PurseRules
     balance_fen: int
     online_sequence: int
     offline_sequence: int
     proof: Proof | None
+    overdraft_limit_fen: int = 0
 
 
 class CardImage(NamedTuple):

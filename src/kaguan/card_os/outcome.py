@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.profile.model import Behaviour
-from kaguan.card_os.session import PendingTransaction, Session
+from kaguan.card_os.session import ModuleState, PendingTransaction, Session
 from kaguan.card_os.writes import Group
 
 
@@ -39,6 +39,7 @@ class View(NamedTuple):
     challenge: bytes
     pending: PendingTransaction | None
     chip: Chip
+    module: ModuleState | None = None
 
 
 class Refuse(Exception):

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kaguan.card_os.image import MASTER_FILE, Address
+from kaguan.apdu.instruction import CommandSet
+from kaguan.card_os.image import MASTER_FILE, NO_STATE, Address
+from kaguan.card_os.profile.model import Behaviour
 from kaguan.card_os.profile.rules import DF_STATE, LOCAL, MF_STATE
+from kaguan.card_os.writes import PutRecord
 from kaguan.vault.ciphers import BlockCipher
 
 TRANSPORT_RIGHT = 0x200
 """The right of whoever holds the transport key; it rules the chip until it is sealed, and nothing afterwards."""
 
+SPENT = 0x201
+"""No right but its opposite: a transaction is done, and the next one waits for a PIN or a key."""
+
+FRESH = 0x202
+"""The right of whoever found a native dedicated file empty: rules of files do not hold until it is left."""
+
 NO_RIGHTS: frozenset[int] = frozenset()
 
 
 class PendingTransaction(NamedTuple):
-    """A purse transaction that INITIALIZE began and the very next command may finish."""
+    """A purse transaction that INITIALIZE began and the very next command may finish. `cache` holds the records that a
+    composite purchase will write."""
 
     purse: Address
     transaction_type: int
@@ -24,13 +34,45 @@ class PendingTransaction(NamedTuple):
     session_cipher: BlockCipher | None  # a load's; a purchase makes it when the terminal's number is known
     random: bytes
     key_reference: int
+    cache: tuple[PutRecord, ...] = ()
+    shares: bytes = b""  # a medical purchase's three amounts
+
+
+class ModulePurchase(NamedTuple):
+    """A purchase for which a security module has made MAC1; the very next command may bring the card's MAC2."""
+
+    dedicated: Address
+    key_reference: int
+    key_version: int
+    mac2: bytes
+
+    def __repr__(self) -> str:
+        return "<ModulePurchase>"
+
+
+class LentKey(NamedTuple):
+    """A key that a security module has made for the terminal; only DESCRYPT keeps it for the command after.
+
+    `chain` is the last block of a MAC that is not finished.
+    """
+
+    cipher: BlockCipher
+    enciphers: bool
+    authenticates: bool
+    chain: bytes = b""
+
+    def __repr__(self) -> str:
+        return "<LentKey>"
+
+
+ModuleState = ModulePurchase | LentKey
 
 
 class Session(NamedTuple):
     """Where the reader stands, what it has shown, and what it is in the middle of.
 
     `current` is the dedicated file, `file` the elementary one (None until one is selected), `record` the current
-    record's number (0: none), `waiting` what GET RESPONSE will bring.
+    record's number (0: none), `waiting` what GET RESPONSE will bring, and `waiting_sw` the word that follows its end.
     """
 
     current: Address = MASTER_FILE
@@ -40,10 +82,17 @@ class Session(NamedTuple):
     challenge: bytes = b""
     pending: PendingTransaction | None = None
     waiting: bytes = b""
+    waiting_sw: int = 0x9000
+    module: ModuleState | None = None
 
 
 NATIVE_START = frozenset({DF_STATE, MF_STATE})
 """The rights of a native card after reset: both registers stand at 0."""
+
+
+def start_of(behaviour: Behaviour) -> Session:
+    """The session that such a card begins after reset."""
+    return Session(rights=NATIVE_START) if CommandSet.NATIVE in behaviour.commands else Session()
 
 
 def with_state(rights: frozenset[int], current: Address, state: int) -> frozenset[int]:
@@ -53,10 +102,16 @@ def with_state(rights: frozenset[int], current: Address, state: int) -> frozense
     return kept | {DF_STATE | state} | ({MF_STATE | state} if current == MASTER_FILE else NO_RIGHTS)
 
 
+def earned(rights: frozenset[int], current: Address, right: int, next_state: int) -> frozenset[int]:
+    """The rights once a key or a PIN was shown: a right more, and on a native card another state."""
+    gained = rights | {right} if next_state == NO_STATE else with_state(rights | {right}, current, next_state)
+    return gained - {SPENT} if SPENT in gained else gained
+
+
 def settled(session: Session) -> Session:
     """The session that a command leaves unless it says otherwise: challenge, begun transaction and waiting bytes are
     gone, because they serve the next command only (law 4)."""
-    if session.challenge or session.pending or session.waiting:
+    if session.challenge or session.pending or session.waiting or session.module:
         return Session(session.current, session.file, session.record, session.rights)
     return session
 

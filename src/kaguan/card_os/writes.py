@@ -154,9 +154,9 @@ class DropTree(NamedTuple):
         return image._replace(
             dedicated=_without(image.dedicated, self.address),
             files=_without(image.files, self.address),
-            keys=_without(image.keys, self.address),
-            pins=_without(image.pins, self.address),
-            purses=_without(image.purses, self.address),
+            keys=_without(image.keys, self.address, tail=2),
+            pins=_without(image.pins, self.address, tail=1),
+            purses=_without(image.purses, self.address, tail=1),
         )
 
 
@@ -187,5 +187,7 @@ def _with_file(image: CardImage, address: Address, file: Elementary) -> CardImag
     return image._replace(files={**image.files, address: file})
 
 
-def _without(table: Mapping[Address, _Value], address: Address) -> dict[Address, _Value]:
-    return {key: value for key, value in table.items() if not key.startswith(address)}
+def _without(table: Mapping[Address, _Value], address: Address, *, tail: int = 0) -> dict[Address, _Value]:
+    """The table without what lies at or below the address; the last `tail` bytes of its addresses name no file: key 01
+    of type 3F in the master file does not lie in the file 3F01."""
+    return {key: value for key, value in table.items() if not key[: len(key) - tail].startswith(address)}

@@ -88,8 +88,12 @@ class Outlet:
             NotFound, NotEligible: the books know no such card, or know it by another number.
         """
         link.reset()
-        identity = converse(link, read_identity(self.profile))
-        keys = CardKeys(self.vault, self.profile, identity.region, link.atr)
+
+        def keys_of(region: str) -> CardKeys:
+            return CardKeys(self.vault, self.profile, region, link.atr)
+
+        identity = converse(link, read_identity(self.profile, keys_of))
+        keys = keys_of(identity.region)
         converse(link, prove_genuine(keys, self.random(8), self.random(8)))
         card = Card.objects.filter(pk=identity.card_no).first()
         if card is None:

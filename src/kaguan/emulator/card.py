@@ -12,7 +12,7 @@ from kaguan.card_os.dispatch import execute
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.outcome import Chip
 from kaguan.card_os.profile import load_profile
-from kaguan.card_os.session import Session, settled
+from kaguan.card_os.session import settled, start_of
 from kaguan.card_os.writes import Group
 from kaguan.emulator.nvm import Nvm, Power, PowerLost, Storage
 
@@ -33,7 +33,7 @@ class EmulatedCard:
     ) -> None:
         self.nvm = Nvm(image, power=power, storage=storage)
         self._chip = Chip(random, load_profile(image.profile).behaviour)
-        self._session = Session()
+        self._session = self._start = start_of(self._chip.behaviour)
         self._powered = True
 
     @property
@@ -81,7 +81,7 @@ class EmulatedCard:
         Raises:
             CardLost: the power failed again during recovery.
         """
-        self._session = Session()
+        self._session = self._start
         try:
             self.nvm.recover()
         except PowerLost:
@@ -96,7 +96,7 @@ class EmulatedCard:
 
     def _lose_power(self) -> None:
         self._powered = False
-        self._session = Session()
+        self._session = self._start
 
     def _commit(self, groups: tuple[Group, ...], command: CommandApdu) -> None:
         try:

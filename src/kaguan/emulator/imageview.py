@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kaguan.apdu.codecs import decode, format_amount
+from kaguan.apdu.codecs import format_amount
 from kaguan.apdu.errors import InputError
 from kaguan.apdu.tlv import records
 from kaguan.card_os.image import Address, CardImage, Elementary
 from kaguan.card_os.profile import CardProfile, FileKind, FileSpec, load_profile
+from kaguan.card_os.profile.values import decode_layout, decode_value
 from kaguan.vault.checkvalue import check_value
 
 Description = dict[str, Any]
@@ -141,19 +143,31 @@ def _file(spec: FileSpec | None, file: Elementary) -> Description:
         return {**shape, "size": file.size, "used": len(used), "content": used.hex().upper()}
     if file.kind is FileKind.LINEAR_VARIABLE:
         return {**shape, "fields": dict(_fields(spec, file))}
-    return {**shape, "records": [record.hex().upper() for record in file.records]}
+    return {**shape, "records": [_record(spec, record) for record in file.records]}
+
+
+def _record(spec: FileSpec | None, record: bytes) -> str:
+    if spec and spec.layout:
+        try:
+            return decode_layout(spec.layout, record)
+        except InputError:
+            return f"unreadable: {record.hex().upper()}"
+    return record.hex().upper()
 
 
 def _fields(spec: FileSpec | None, file: Elementary) -> Iterator[tuple[str, str]]:
     known = {field.tag: field for field in spec.fields} if spec else {}
+    seen: Counter[int] = Counter()
     for raw in file.records:
         tag, value = next(records(raw))
         field = known.get(tag)
+        seen[tag] += 1
+        several = f"{tag:02X}" if seen[tag] == 1 else f"{tag:02X}:{seen[tag]:02d}"
         if field is None:
-            yield f"{tag:02X}", value.hex().upper()
+            yield several, value.hex().upper()
             continue
         try:
-            text = decode(field.format, field.width, value)
+            text = decode_value(field, value)
         except InputError:
             text = f"unreadable: {value.hex().upper()}"
-        yield f"{tag:02X} {field.name}", text
+        yield f"{several} {field.name}", text

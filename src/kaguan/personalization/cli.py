@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from kaguan.card_os.profile import load_profile
-from kaguan.personalization.holder_rules import HolderRules, layout_of
+from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
 from kaguan.personalization.job import Counts
 from kaguan.personalization.keystore import open_store, passphrase_path
 from kaguan.personalization.line import LineOrder, OrderRefused, job_counts, run_line
@@ -28,7 +28,9 @@ BAD_INPUT = 7
 
 def rules_for(profile: str) -> HolderRules:
     """The rules of today for orders of cards of this profile."""
-    return HolderRules(today=datetime.now(UTC).astimezone().date(), layout=layout_of(load_profile(profile)))
+    chosen = load_profile(profile)
+    today = datetime.now(UTC).astimezone().date()
+    return HolderRules(today=today, layout=layout_of(chosen), absent=absent_columns(chosen))
 
 
 @click.group()

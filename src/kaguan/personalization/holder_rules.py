@@ -18,9 +18,10 @@ from kaguan.apdu import codecs, textcodec
 from kaguan.apdu.codecs import FieldFormat, real_date
 from kaguan.apdu.errors import CodecError
 from kaguan.apdu.identifiers import bank_card_number_ok, card_number_ok, citizen_number_ok
-from kaguan.card_os.profile import CardProfile
+from kaguan.card_os.profile import CardProfile, FieldSpec
+from kaguan.card_os.profile.values import encode_field
 from kaguan.personalization.fault import Fault
-from kaguan.personalization.order import HOLDER_COLUMNS, Holder, card_field
+from kaguan.personalization.order import HOLDER_COLUMNS, FieldKey, Holder, card_field
 
 NAME, NAME_EXTENSION = "ssseef0609", "ssseef064e"
 NAME_WIDTH, NAME_EXTENSION_WIDTH = 30, 20
@@ -51,15 +52,25 @@ class FieldWidth(NamedTuple):
 
     format: FieldFormat
     width: int
+    spec: FieldSpec | None = None
+    """The field itself, where it is nested or fills several records."""
 
 
 Layout = Mapping[tuple[str, str, int], FieldWidth]
 """Card fields by (DF name, EF name, tag)."""
 
 
+def absent_columns(profile: CardProfile) -> frozenset[str]:
+    """The columns of the fields that this generation of cards lacks."""
+    return frozenset(FieldKey(*address).column for address in profile.absent)
+
+
 def layout_of(profile: CardProfile) -> Layout:
     """The widths and formats of every field that this card has."""
-    return {key: FieldWidth(FieldFormat(spec.format), spec.width) for key, (_, spec) in profile.fields.items()}
+    return {
+        key: FieldWidth(spec.format, spec.width, spec if spec.inner or spec.count > 1 else None)
+        for key, (_, spec) in profile.fields.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,8 @@ class HolderRules:
 
     today: date
     layout: Layout
+    absent: frozenset[str] = frozenset()
+    """Columns of fields that this generation of cards lacks: they may stand in an order, without values."""
     columns: tuple[str, ...] = HOLDER_COLUMNS
     required: frozenset[str] = REQUIRED
     certificate_types: frozenset[str] = frozenset({"01"})
@@ -82,7 +95,8 @@ class HolderRules:
 
     def unknown_columns(self) -> list[str]:
         """The columns named after a field that this card does not have."""
-        return [column for column in self.columns if card_field(column) and column not in self.formats]
+        known = self.formats.keys() | self.absent
+        return [column for column in self.columns if card_field(column) and column not in known]
 
 
 def judge(holder: Holder, rules: HolderRules) -> Iterator[Fault]:
@@ -104,6 +118,8 @@ def judge(holder: Holder, rules: HolderRules) -> Iterator[Fault]:
 def _column_reason(column: str, text: str, rules: HolderRules) -> str | None:
     if not text:
         return "is empty" if column in rules.required else None
+    if column in rules.absent:
+        return "must be empty: this card has no such field"
     if stray := _STRAY.search(text):
         return f"holds the character U+{ord(stray[0]):04X}, which cannot be printed or written"
     if text[0].isspace() or text[-1].isspace():
@@ -127,7 +143,10 @@ _STRAY = re.compile(
 
 def _width_reason(width: FieldWidth, text: str) -> str | None:
     try:
-        codecs.encode(width.format, width.width, text)
+        if width.spec:
+            encode_field(width.spec, text)
+        else:
+            codecs.encode(width.format, width.width, text)
     except CodecError as error:
         return str(error)
     if width.format is FieldFormat.CN and len(text) != 2 * width.width:
@@ -204,7 +223,7 @@ def _name_split(columns: Mapping[str, str], wrong: frozenset[str], rules: Holder
     if NAME not in columns or {NAME, NAME_EXTENSION} & wrong:
         return
     first, rest = columns[NAME], columns.get(NAME_EXTENSION, "")
-    rest_width = NAME_EXTENSION_WIDTH if NAME_EXTENSION in columns else 0
+    rest_width = NAME_EXTENSION_WIDTH if NAME_EXTENSION in columns and NAME_EXTENSION not in rules.absent else 0
     try:
         parts = textcodec.split(first + rest, NAME_WIDTH, rest_width)
     except CodecError as error:

@@ -12,7 +12,7 @@ from kaguan.apdu.errors import VaultError
 from kaguan.card_os.profile import CardProfile
 from kaguan.durable import write_whole
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
-from kaguan.terminal.cardkeys import LEVELS, TRANSPORT_LABEL
+from kaguan.terminal.cardkeys import FIRST_VERSION, LEVELS, TRANSPORT_LABEL
 from kaguan.vault.ceremony import CeremonyRecord, KeyOrder, hold_test_ceremony
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.secret import Secret
@@ -24,7 +24,10 @@ _OWNER_ONLY = 0o600
 
 def key_orders(profile: CardProfile) -> list[KeyOrder]:
     """The master keys that cards of this profile are diversified from."""
-    return [KeyOrder(key.master_label, key.usage, Algorithm.TDES, LEVELS) for key in profile.keys()]  # noqa: SIM118 - no mapping
+    return [
+        KeyOrder(key.master_label, key.usage, key.algorithm, LEVELS, FIRST_VERSION + key.version)
+        for key in profile.keys()  # noqa: SIM118 - no mapping
+    ]
 
 
 def add_factory_key(vault: SoftwareVault) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -52,7 +53,12 @@ class FieldKey(NamedTuple):
     @property
     def column(self) -> str:
         """The column's name in an order."""
-        return f"{self.dedicated}{self.file}{self.tag:02x}".lower()
+        return _column(self.dedicated, self.file, self.tag)
+
+
+@cache
+def _column(dedicated: str, file: str, tag: int) -> str:
+    return f"{dedicated}{file}{tag:02x}".lower()
 
 
 def card_field(column: str) -> FieldKey | None:
@@ -147,7 +153,7 @@ class Holder:
 
     def field(self, dedicated: str, file: str, tag: int) -> str | None:
         """The text for a card field; None when the order has no such column."""
-        return self.columns.get(FieldKey(dedicated, file, tag).column)
+        return self.columns.get(_column(dedicated, file, tag))
 
     def __repr__(self) -> str:
         """The place alone: the columns are personal."""

@@ -8,10 +8,13 @@ from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
 from kaguan.personalization.recipe import ChipState, chip_state
-from kaguan.terminal.conversations.identity import read_identity
+from kaguan.terminal.conversations.identity import read_issuer_data
 from kaguan.terminal.layers import for_conversation
 from kaguan.terminal.pcsc import open_reader, wait_for_card, wait_for_removal
 from kaguan.terminal.script import converse
+
+CARD_NO = 0x07
+"""The card number's tag in SSSE EF05."""
 
 
 class ReaderStock:
@@ -48,7 +51,7 @@ class ReaderStock:
         try:
             if converse(link, chip_state()) is ChipState.USED:
                 link.reset()
-                if converse(link, read_identity(self._profile)).card_no == card_no:
+                if converse(link, read_issuer_data(self._profile))[CARD_NO] == card_no:
                     return link
         except KaguanError:
             pass  # whatever it is, it is not that card; `take` finds out more

@@ -7,14 +7,14 @@ Law 2. Nothing of the card serves before the seal, and the seal is one command.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from functools import cache
 
-from kaguan.apdu.command import SHORT_NE, CommandApdu
+from kaguan.apdu.command import SHORT_DATA, SHORT_NE, CommandApdu
 from kaguan.apdu.errors import RuleBroken
 from kaguan.apdu.tlv import record
-from kaguan.card_os.profile import DedicatedSpec, FileKind, FileSpec, PurseSpec
+from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec, PurseSpec
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
 from kaguan.card_os.profile.keydata import KeyHeader, PinHeader
 from kaguan.card_os.profile.model import LogLayout
@@ -24,16 +24,15 @@ from kaguan.terminal.conversations.authentication import authenticate, get_chall
 from kaguan.terminal.conversations.files import CHUNK, select_dedicated
 from kaguan.terminal.refusals import CardRefused, FileAbsent
 from kaguan.terminal.script import Script, ask
-from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.secret import Secret
 from kaguan.vault.vault import KeyRef
 
 MASTER_FILE = 0x3F00
 TRANSPORT_REFERENCE = 0x00
-KEY_VERSION = 0
 ISSUER_CODE = bytes.fromhex("D156000005")
 _CREATING = 0x01
+Values = Mapping[tuple[str, str, int], tuple[bytes, ...]]
 _LAYOUTS = {LogLayout.PBOC: 0, LogLayout.MEDICAL: 1}
 
 
@@ -76,7 +75,7 @@ def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
         yield from ask(CommandApdu.of("00A40000", MASTER_FILE.to_bytes(2, "big"), SHORT_NE))
         yield from ask(CommandApdu.of("00E40000"))
     ident_code = card_ident_code(keys)
-    values = {**card.values, IDENT_CODE: ident_code}
+    values = {**card.values, IDENT_CODE: (ident_code,)}
     for spec in keys.profile.dedicated:
         yield from _make_dedicated(keys, spec, values, card)
     yield from select_dedicated(keys.profile.dedicated[0])
@@ -91,30 +90,34 @@ def card_ident_code(keys: CardKeys) -> bytes:
     return body + keys.vault.mac(keys.ref("SSSE.IRK"), body)
 
 
-def _make_dedicated(
-    keys: CardKeys, spec: DedicatedSpec, values: dict[tuple[str, str, int], bytes], card: PersoRecord
-) -> Script[None]:
+def _make_dedicated(keys: CardKeys, spec: DedicatedSpec, values: Values, card: PersoRecord) -> Script[None]:
     if spec.parent:
         yield from select_dedicated(keys.profile.by_name[spec.parent])
     yield from _create(_dedicated_fcp(spec))
     for file in spec.files:
-        yield from _make_file(file, values, card.photo)
+        yield from _make_file(keys.profile, file, values, card.photo)
     for purse in spec.purses:
         yield from _create(_purse_fcp(purse))
     for key in spec.keys:
-        header = KeyHeader(key.usage, key.reference, KEY_VERSION, Algorithm.TDES, key.tries)
-        yield from _write_key(keys, bytes(header), keys.ref(key.master_label))
+        header = KeyHeader(key.usage, key.reference, key.version, key.algorithm, key.tries)
+        yield from _write_key(keys, bytes(header), keys.ref(key.master_label, key.version))
     for pin in spec.pins:
         limits = (pin.tries, pin.min_bytes, pin.max_bytes)
         pin_header = PinHeader(pin.reference, *limits, pin.unblock_key, pin.messaging_key)
         yield from _write_key(keys, bytes(pin_header), card.pin)
 
 
-def _make_file(file: FileSpec, values: dict[tuple[str, str, int], bytes], photo: bytes) -> Script[None]:
+def _make_file(profile: CardProfile, file: FileSpec, values: Values, photo: bytes) -> Script[None]:
     yield from _create(_file_fcp(file))
-    for spec in file.fields:
-        value = values[file.dedicated, file.name, spec.tag]
-        yield from ask(CommandApdu(0x00, 0xE2, 0x00, 0x00, record(spec.tag, value)))
+    entries = [
+        record(spec.tag, value)
+        for spec in file.fields
+        for value in values.get((file.dedicated, file.name, spec.tag), ())
+    ]
+    if file.directory:
+        entries += profile.directories[file.dedicated]
+    for batch in _batches(entries):
+        yield from ask(CommandApdu(0x00, 0xE2, 0x00, 0x00, batch))
     if file.photo:
         for offset, chunk in _chunks(photo):
             yield from ask(CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, chunk))
@@ -163,6 +166,18 @@ def _purse_fcp(purse: PurseSpec) -> bytes:
             rules={READ: purse.balance, UPDATE: purse.purchase, LOAD: purse.load},
         )
     )
+
+
+def _batches(entries: list[bytes]) -> Iterator[bytes]:
+    """The records, as many together as a command holds."""
+    batch = b""
+    for entry in entries:
+        if len(batch) + len(entry) > SHORT_DATA:
+            yield batch
+            batch = b""
+        batch += entry
+    if batch:
+        yield batch
 
 
 def _create(fcp: bytes) -> Script[None]:

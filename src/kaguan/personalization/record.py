@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from kaguan.apdu.codecs import encode
 from kaguan.apdu.errors import CodecError
-from kaguan.card_os.profile import CardProfile, FieldSpec
+from kaguan.card_os.profile import CardProfile, FieldSpec, FileSpec
+from kaguan.card_os.profile.model import FilesMade
+from kaguan.card_os.profile.values import encode_field
 from kaguan.personalization.order import Holder
 from kaguan.vault.secret import Pin
 
@@ -27,10 +29,13 @@ Address = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class PersoRecord:
-    """Everything that the recipe writes: field values by (DF, EF, tag), the photo, the first PIN."""
+    """Everything that the recipe writes: the values of each field's records by (DF, EF, tag), the photo, the first PIN.
+
+    A field that is absent here gets no record.
+    """
 
     card_no: str
-    values: Mapping[Address, bytes]
+    values: Mapping[Address, tuple[bytes, ...]]
     photo: bytes
     pin: Pin
 
@@ -42,28 +47,51 @@ class PersoRecord:
 def prepare(profile: CardProfile, holder: Holder, photo: bytes) -> PersoRecord:
     """The record for this holder. Fields that the order does not bring are empty, or the profile's defaults.
 
+    Where the profile makes ordered files alone, an optional file gets no records when the order has no column for it.
+
     Raises:
         CodecError: a value does not fit its field, with the column; or the photo does not fit its file.
     """
+    blanks = _blanks(profile)
     values = {
-        address: _value(profile, holder, address, spec)
-        for address, (_, spec) in profile.fields.items()
-        if address != IDENT_CODE
+        (file.dedicated, file.name, spec.tag): _value(profile, holder, file, spec, blanks)
+        for file in profile.files()
+        if file.fields and gets_records(profile, holder, file)
+        for spec in file.fields
     }
+    del values[IDENT_CODE]
     room = sum(file.size for file in profile.files() if file.photo)
     if len(photo) > room:
         raise CodecError(f"the photo has {len(photo)} bytes, the card has room for {room}")
     return PersoRecord(holder.card_no, values, photo, Pin.of(profile.defaults["initial_pin"]))
 
 
-def _value(profile: CardProfile, holder: Holder, address: Address, spec: FieldSpec) -> bytes:
+def gets_records(profile: CardProfile, holder: Holder, file: FileSpec) -> bool:
+    """Whether the file gets records on this holder's card."""
+    if profile.files_made is FilesMade.ALL or not file.optional:
+        return True
+    return any(holder.field(file.dedicated, file.name, spec.tag) is not None for spec in file.fields)
+
+
+@cache
+def _blanks(profile: CardProfile) -> Mapping[Address, tuple[bytes, ...]]:
+    """The records of every field without a value: most fields of most cards."""
+    return {address: encode_field(spec, "") for address, (_, spec) in profile.fields.items()}
+
+
+def _value(
+    profile: CardProfile, holder: Holder, file: FileSpec, spec: FieldSpec, blanks: Mapping[Address, tuple[bytes, ...]]
+) -> tuple[bytes, ...]:
+    address = (file.dedicated, file.name, spec.tag)
     text = holder.field(*address)
     if text is None:
         text = (
             profile.specification if address == _SPECIFICATION else profile.defaults.get(_DEFAULTS.get(address, ""), "")
         )
+    if not text:
+        return blanks[address]
     try:
-        return encode(spec.format, spec.width, text)
+        return encode_field(spec, text)
     except CodecError as error:
         column = f"{address[0]}{address[1]}{address[2]:02x}".lower()
         raise CodecError(f"{column}: {error}") from None

@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.module_stock import security_module
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.keystore import add_factory_key, key_orders
 from kaguan.personalization.order import FieldKey, Holder
@@ -32,7 +34,9 @@ def specimen_vault(profile: CardProfile) -> SoftwareVault:
     vault = SoftwareVault.empty(StoreKind.TEST)
     for order in key_orders(profile):
         value = Secret(MASTER_KEY)
-        vault.import_components(order.label, order.usage, order.algorithm, [value], None, levels=order.levels)
+        vault.import_components(
+            order.label, order.usage, order.algorithm, [value], None, version=order.version, levels=order.levels
+        )
     add_factory_key(vault)
     return vault
 
@@ -52,7 +56,10 @@ def specimen_keys(profile: CardProfile, atr: bytes) -> CardKeys:
 def specimen_card(
     profile: CardProfile, *, serial: bytes = SERIAL, random: Callable[[int], bytes] = secrets.token_bytes
 ) -> EmulatedCard:
-    """A sealed specimen card with this serial number, an empty wallet and no photo, just reset."""
+    """A sealed specimen card with this serial number, an empty wallet and no photo, just reset; or the security module
+    that goes with such cards."""
+    if CommandSet.SECURITY_MODULE in profile.behaviour.commands:
+        return EmulatedCard(security_module(profile, serial), random=random)
     card = EmulatedCard(blank_chip(profile, serial), random=random)
     record = prepare(profile, specimen_holder(profile), b"")
     converse(card, make_card(specimen_keys(profile, card.atr), record))

@@ -12,6 +12,9 @@ from kaguan.vault.vault import KeyRef, KeyVault
 TRANSPORT_LABEL = "TK"
 """The transport key's label in the vault: one master, diversified by chip."""
 
+FIRST_VERSION = 1
+"""The vault's version of the master keys from which a card's keys of version 0 come."""
+
 LEVELS = 3
 """Diversifications from a ministry key to a card key."""
 
@@ -40,15 +43,15 @@ class CardKeys:
     profile: CardProfile
     region: str
     atr: bytes
-    version: int = 1
+    version: int = FIRST_VERSION
 
     @cached_property
     def _factors(self) -> tuple[bytes, bytes, bytes]:
         return (*region_factors(self.region), card_factor(self.atr))
 
-    def ref(self, master_label: str) -> KeyRef:
-        """The card's own key under this master, such as `SSSE.STK`."""
-        return KeyRef(master_label, self.version).diversified(*self._factors)
+    def ref(self, master_label: str, version: int = 0) -> KeyRef:
+        """The card's own key under this master, such as `SSSE.STK`, in the card's version of it."""
+        return KeyRef(master_label, self.version + version).diversified(*self._factors)
 
     def transport(self) -> KeyRef:
         """The chip's transport key: it knows no region, the chip's number alone."""

@@ -21,6 +21,7 @@ class KeyOrder(NamedTuple):
     usage: Usage
     algorithm: Algorithm = Algorithm.TDES
     levels: int = 1
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ def hold_test_ceremony(orders: Iterable[KeyOrder], random: Random) -> tuple[Soft
     """A test vault holding each key of the order, made from two random components, and the record of it.
 
     Raises:
-        KeyPresent: a label is ordered twice.
+        KeyPresent: a version of a label is ordered twice.
     """
     vault = SoftwareVault.empty(StoreKind.TEST)
     entries = []
-    for label, usage, algorithm, levels in orders:
+    for label, usage, algorithm, levels, version in orders:
         components = [Secret(random(algorithm.key_size)) for _ in range(2)]
-        info = vault.import_components(label, usage, algorithm, components, None, levels=levels)
+        info = vault.import_components(label, usage, algorithm, components, None, version=version, levels=levels)
         parts = tuple(check_value(component.reveal(), algorithm) for component in components)
         entries.append(CeremonyEntry(info, parts))
     return vault, CeremonyRecord(vault.kind, tuple(entries))

@@ -104,6 +104,13 @@ def answer_mac(cipher: BlockCipher, scheme: Scheme, answer: bytes, challenge: by
     return mac4(worker, answer, iv)
 
 
+def protected_answer(cipher: BlockCipher, scheme: Scheme, answer: bytes, challenge: bytes, *, encrypted: bool) -> bytes:
+    """The answer of a protected READ: itself or its cryptogram, and the MAC over that, with the command's challenge."""
+    worker, iv = _working(cipher, scheme, challenge)
+    data = worker.encrypt(_packed(answer, scheme, worker.block_size)) if encrypted else answer
+    return data + mac4(worker, data, iv)
+
+
 def _working(cipher: BlockCipher, scheme: Scheme, challenge: bytes) -> tuple[BlockCipher, bytes]:
     """The cipher that does the work, and the initial value of its MAC."""
     if scheme is Scheme.PBOC:

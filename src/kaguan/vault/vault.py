@@ -84,7 +84,7 @@ class KeyRef:
     @property
     def depth(self) -> int:
         """How many levels below the vault's own key this one is."""
-        return sum(step.kind is StepKind.DIVERSIFY for step in self.steps)
+        return [step[0] for step in self.steps].count(StepKind.DIVERSIFY)
 
     def __str__(self) -> str:
         return "/".join((f"{self.label}.{self.version}", *(step.kind for step in self.steps)))
@@ -114,7 +114,9 @@ class Usage(StrEnum):
     OVERDRAFT = "overdraft"
     PURCHASE = "purchase"
     TAC = "tac"
+    DECIPHERMENT = "decipherment"
     APPLICATION_MAINTENANCE = "application-maintenance"
+    SECURITY_MODULE = "security-module"
 
     @property
     def verbs(self) -> frozenset[Verb]:
@@ -138,7 +140,10 @@ _VERBS: dict[Usage, frozenset[Verb]] = {
     Usage.OVERDRAFT: _MAC_ALONE,
     Usage.PURCHASE: _MAC_ALONE,
     Usage.TAC: _MAC_ALONE,
+    Usage.DECIPHERMENT: frozenset({Verb.DECIPHER}),
     Usage.APPLICATION_MAINTENANCE: frozenset({Verb.MAC, Verb.PROTECT}),
+    # a master key on its way into a module, which alone works with it
+    Usage.SECURITY_MODULE: frozenset(),
 }
 
 

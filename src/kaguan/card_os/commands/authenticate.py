@@ -1,7 +1,8 @@
 """GET CHALLENGE, INTERNAL and EXTERNAL AUTHENTICATE.
 
 A key never enciphers a challenge itself: it makes a process key SK = 3DES(K, factor), used once (LD/T 32.5). The
-transport key of a blank chip does the same, so that nobody gains an oracle for the key that wraps all others.
+transport key of a blank chip does the same, so that nobody gains an oracle for the key that wraps all others. On the
+bank's cards the key itself works: `authenticate_direct`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ import hmac
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.access import find_key
-from kaguan.card_os.image import CardKey, Lifecycle
+from kaguan.card_os.commands import authenticate_direct
+from kaguan.card_os.image import Address, CardKey, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
+from kaguan.card_os.profile.model import Authentication
 from kaguan.card_os.session import TRANSPORT_RIGHT
 from kaguan.card_os.writes import PutKey
-from kaguan.vault.ciphers import fresh_cipher
+from kaguan.vault.ciphers import Algorithm, fresh_cipher
 from kaguan.vault.diversify import session_algorithm, session_key
 from kaguan.vault.vault import Usage
 
 BLOCK = 8
 CHALLENGE_SIZES = (4, 8, 16)
+_BLOCKS = (Algorithm.TDES.block_size,)
+_BLOCKS_WITH_SM4 = (*_BLOCKS, Algorithm.SM4.block_size)
 
 
 def get_challenge(view: View, command: CommandApdu) -> Outcome:
@@ -38,13 +43,17 @@ def get_challenge(view: View, command: CommandApdu) -> Outcome:
 def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
     """Answer DES(SK, data) with SK = 3DES(K, factor); the command brings `factor8 data8`.
 
-    Refuses, in this order: 6A86 P1, 6700 not 16 bytes, 6A88 no such key.
+    Refuses, in this order: 6A86 P1, 6700 a length that no key takes, 6A88 no such key, 6700 another key's length.
     """
+    if view.chip.behaviour.authentication is Authentication.DIRECT:
+        return authenticate_direct.internal_authenticate(view, command)
     if command.p1:
         raise Refuse(0x6A86)
-    if len(command.data) != 2 * BLOCK:
+    if len(command.data) - BLOCK not in _blocks(view):
         raise Refuse(0x6700)
-    _, key = find_key(view, Usage.INTERNAL_AUTHENTICATION, command.p2)
+    _, key = _usable(view, *find_key(view, Usage.INTERNAL_AUTHENTICATION, command.p2))
+    if len(command.data) - BLOCK != key.algorithm.block_size:
+        raise Refuse(0x6700)
     return Outcome(_process(key, command.data[:BLOCK], command.data[BLOCK:]), 0x9000, view.session)
 
 
@@ -52,31 +61,60 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the key's right, or without it and the key one try poorer.
 
     Data is `cipher8 original8`, cipher = DES(3DES(K, challenge), original); with one more byte in front it names the
-    key's version. Until the chip is sealed it knows its transport key alone.
-    Refuses, in this order: 6A86 P1, 6700 wrong length, 6A88 no such key, 6983 blocked, 6984 no challenge.
+    key's version. Until the chip is sealed it knows its transport key alone. Without data the command asks how many
+    tries the key has left and costs nothing, on cards whose profile says so.
+    Refuses, in this order: 6A86 P1, 6700 a length that no key takes, 6A88 no such key or version, 6700 another key's
+    length, 6983 blocked, 6984 no challenge.
     A wrong cryptogram is an outcome (63Cx), not a refusal: it writes. As with a PIN, the try is spent first.
     """
+    creating = view.image.lifecycle is Lifecycle.CREATION
+    if view.chip.behaviour.authentication is Authentication.DIRECT and not creating:
+        return authenticate_direct.external_authenticate(view, command)
     if command.p1:
         raise Refuse(0x6A86)
     data = command.data
-    if len(data) not in (2 * BLOCK, 2 * BLOCK + 1):
-        raise Refuse(0x6700)
-    creating = view.image.lifecycle is Lifecycle.CREATION
     usage = Usage.TRANSPORT if creating else Usage.EXTERNAL_AUTHENTICATION
+    if not data and view.chip.behaviour.key_tries_told:
+        return _tries_left(view, usage, command.p2)
+    if len(data) // 2 not in _blocks(view):
+        raise Refuse(0x6700)
     version = data[0] if len(data) % 2 else None
-    scope, key = find_key(view, usage, command.p2, version=version)
+    scope, key = _usable(view, *find_key(view, usage, command.p2, version=version))
+    block = key.algorithm.block_size
+    if len(data) // 2 != block:
+        raise Refuse(0x6700)
     if not key.tries_left:
         raise Refuse(0x6983)
     if len(view.challenge) not in (4, BLOCK):
         raise Refuse(0x6984)
     gained = TRANSPORT_RIGHT if creating else command.p2
-    offered, original = data[-2 * BLOCK : -BLOCK], data[-BLOCK:]
+    offered, original = data[-2 * block : -block], data[-block:]
     spent = (PutKey(scope, key._replace(tries_left=key.tries_left - 1)),)
     if not hmac.compare_digest(offered, _process(key, view.challenge.ljust(BLOCK, b"\0"), original)):
         lost = view.session._replace(rights=view.session.rights - {gained})
         return Outcome(b"", 0x63C0 | min(key.tries_left - 1, 15), lost, (spent,))
     after = view.session._replace(rights=view.session.rights | {gained})
     return Outcome(b"", 0x9000, after, (spent, (PutKey(scope, key._replace(tries_left=key.tries)),)))
+
+
+def _tries_left(view: View, usage: Usage, reference: int) -> Outcome:
+    """Answer 63Cx, the tries that the key has left. Refuses, in this order: 6A88 no such key, 6983 blocked."""
+    _, key = _usable(view, *find_key(view, usage, reference))
+    if not key.tries_left:
+        raise Refuse(0x6983)
+    return Outcome(b"", 0x63C0 | min(key.tries_left, 15), view.session)
+
+
+def _blocks(view: View) -> tuple[int, ...]:
+    """The block sizes of the keys that this card may have."""
+    return _BLOCKS_WITH_SM4 if view.chip.behaviour.sm4 else _BLOCKS
+
+
+def _usable(view: View, scope: Address, key: CardKey) -> tuple[Address, CardKey]:
+    """The same, unless the card does not work with such keys. Refuses: 6A88."""
+    if key.algorithm is Algorithm.SM4 and not view.chip.behaviour.sm4:
+        raise Refuse(0x6A88)
+    return scope, key
 
 
 def _process(key: CardKey, factor: bytes, data: bytes) -> bytes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from kaguan.apdu.command import SHORT_NE, CommandApdu
-from kaguan.card_os.access import addressed_file, require
+from kaguan.card_os.access import addressed_file, require_access
 from kaguan.card_os.image import Address, Elementary
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.model import FileKind
-from kaguan.card_os.profile.rules import AccessRule
 from kaguan.card_os.writes import PutBytes
 
 
@@ -55,8 +54,7 @@ def _located(view: View, command: CommandApdu, *, write: bool) -> tuple[Address,
         offset = p1 << 8 | command.p2
     if file.kind is not FileKind.TRANSPARENT:
         raise Refuse(0x6981)
-    rule: AccessRule = file.update if write else file.read
-    require(view, rule)
+    require_access(view, command, file, write=write)
     if offset >= file.size:
         raise Refuse(0x6B00)
     return address, file, offset

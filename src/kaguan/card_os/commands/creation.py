@@ -162,8 +162,9 @@ def _key(view: View, data: bytes) -> Write:
     except CodecError:
         header = None
     value = data[KeyHeader.SIZE :]
-    # Keys of other algorithms have no confirmed use on this card, and the transport key is no application's.
-    if header is None or header.algorithm is not Algorithm.TDES or header.usage is Usage.TRANSPORT:
+    # SM4 keys have no confirmed use on this card: a setting allows them. The transport key is no application's.
+    allowed = (Algorithm.TDES, Algorithm.SM4) if view.chip.behaviour.sm4 else (Algorithm.TDES,)
+    if header is None or header.algorithm not in allowed or header.usage is Usage.TRANSPORT:
         raise Refuse(0x6A80)
     if len(value) != header.algorithm.key_size:
         raise Refuse(0x6A80)

@@ -16,7 +16,7 @@ from kaguan.card_os.commands.messaging import plain_command
 from kaguan.card_os.image import CardPin
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.rules import AccessRule, pin_right
-from kaguan.card_os.session import Session
+from kaguan.card_os.session import Session, earned
 from kaguan.card_os.writes import PutPin
 from kaguan.vault.vault import Usage
 
@@ -27,8 +27,8 @@ def verify(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the PIN's right, or one try poorer and without it.
 
     An empty data field asks how many tries are left and costs nothing.
-    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6700 wrong length,
-    6A80 filling between digits.
+    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6982 not the PIN's time, 6983 blocked,
+    6700 wrong length, 6A80 filling between digits.
     A wrong PIN is an outcome (63Cx), not a refusal: it writes.
     """
     if command.p1:
@@ -36,16 +36,17 @@ def verify(view: View, command: CommandApdu) -> Outcome:
     address, pin = find_pin(view, command.p2)
     if not pin.value:
         raise Refuse(0x6984)
+    require(view, pin.use)
     tries = pin.tries_left
     if not tries:
         raise Refuse(0x6983)
     if not command.data:
         return Outcome(b"", 0x63C0 | min(tries, 15), view.session)
-    offered = _digits(pin, command.data)
+    offered = digits_of(pin, command.data)
     session = view.session
     spent = (PutPin(address, _with_tries(pin, tries - 1)),)
     if hmac.compare_digest(offered, pin.value):
-        rights = session.rights | {pin_right(command.p2)}
+        rights = earned(session.rights, session.current, pin_right(command.p2), pin.next_state)
         after = Session(session.current, session.file, session.record, rights)
         return Outcome(b"", 0x9000, after, (spent, (PutPin(address, _with_tries(pin, pin.tries)),)))
     return Outcome(b"", 0x63C0 | min(tries - 1, 15), _without_right(session, command.p2), (spent,))
@@ -66,7 +67,7 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
     old, separator, new = command.data.partition(FILLING)
     if not separator or not old:
         raise Refuse(0x6A80)
-    old, new = _digits(pin, old), _digits(pin, new)
+    old, new = digits_of(pin, old), digits_of(pin, new)
     spent = (PutPin(address, _with_tries(pin, pin.tries_left - 1)),)
     if not hmac.compare_digest(old, pin.value):
         return Outcome(b"", 0x63C0 | min(pin.tries_left - 1, 15), _without_right(view.session, command.p2), (spent,))
@@ -89,7 +90,7 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
     require(view, AccessRule.right(pin.unblock_key))
     _, key = find_key(view, Usage.MESSAGING, pin.messaging_key)
     plain = plain_command(view, command, key, encrypted=True)
-    value = _digits(pin, plain.data) if plain.data else pin.value
+    value = digits_of(pin, plain.data) if plain.data else pin.value
     restored = pin._replace(value=value, tries_left=pin.tries)
     return Outcome(b"", 0x9000, view.session, ((PutPin(address, restored),),))
 
@@ -98,7 +99,8 @@ def _without_right(session: Session, reference: int) -> Session:
     return session._replace(rights=session.rights - {pin_right(reference)})
 
 
-def _digits(pin: CardPin, data: bytes) -> bytes:
+def digits_of(pin: CardPin, data: bytes) -> bytes:
+    """The digits without the filling behind them; refuses 6700 a wrong length, 6A80 filling between digits."""
     digits = data.rstrip(FILLING)
     if not pin.min_bytes <= len(digits) <= pin.max_bytes:
         raise Refuse(0x6700)

@@ -10,22 +10,23 @@ from __future__ import annotations
 import hmac
 
 from kaguan.apdu.command import CommandApdu
-from kaguan.card_os.access import require
 from kaguan.card_os.commands.purse import (
     GREATEST_SEQUENCE,
     LOAD_OF,
+    begin,
+    begun_online,
     committed,
+    ended,
     find_purse,
     initialize_fields,
     key_marks,
     purse_key,
+    session_worker,
     transaction_code,
 )
 from kaguan.card_os.image import ONE_BYTE
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
-from kaguan.vault.ciphers import fresh_cipher
-from kaguan.vault.diversify import session_algorithm, session_key
 from kaguan.vault.mac import mac4
 from kaguan.vault.vault import Usage
 
@@ -35,12 +36,12 @@ CREDIT_SIZE = 11  # date, time, MAC2
 def initialize_for_load(view: View, command: CommandApdu) -> Outcome:
     """Leave the session ready for CREDIT FOR LOAD; answer balance, number, key version, algorithm, random, MAC1.
 
-    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 11 bytes, 6982 rights, 9403 key index,
+    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 11 bytes, 6985 or 6982 rights, 9403 key index,
     9402 the counter is at its end, 6985 the balance would be more than the purse may hold.
     """
     address, purse = find_purse(view, command.p2)
     reference, amount_fen, terminal = initialize_fields(command.data)
-    require(view, purse.rules.load)
+    begin(view, purse.rules.load)
     key = purse_key(view, Usage.LOAD, reference)
     if purse.online_sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
@@ -48,8 +49,7 @@ def initialize_for_load(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6985)
     random = view.chip.random(4)
     number = purse.online_sequence.to_bytes(2, "big")
-    secret = session_key(key.value, random + number + b"\x80\x00", key.algorithm)
-    worker = fresh_cipher(secret, session_algorithm(key.algorithm))
+    worker = session_worker(key, random + number + b"\x80\x00")
     kind = LOAD_OF[command.p2]
     balance = purse.balance_fen.to_bytes(4, "big")
     mac1 = mac4(worker, balance + command.data[1:5] + ONE_BYTE[kind] + terminal)
@@ -65,18 +65,16 @@ def credit_for_load(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
-    pending = view.pending
-    if pending is None or pending.transaction_type not in LOAD_OF.values() or pending.session_cipher is None:
-        raise Refuse(0x6901)
+    pending, worker = begun_online(view, *LOAD_OF.values())
     if len(command.data) != CREDIT_SIZE:
         raise Refuse(0x6700)
     when, mac2 = command.data[:7], command.data[7:]
     fields = pending.amount_fen.to_bytes(4, "big") + ONE_BYTE[pending.transaction_type] + pending.terminal + when
-    if not hmac.compare_digest(mac4(pending.session_cipher, fields), mac2):
+    if not hmac.compare_digest(mac4(worker, fields), mac2):
         raise Refuse(0x9302)
     purse = view.image.purses[pending.purse]
     sequence = purse.online_sequence
     balance_fen = purse.balance_fen + pending.amount_fen
     tac = transaction_code(view, balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields)
     loaded = purse._replace(balance_fen=balance_fen, online_sequence=sequence + 1)
-    return Outcome(tac, 0x9000, view.session, (committed(view, pending, loaded, sequence, when, mac2, tac),))
+    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, loaded, sequence, when, mac2, tac),))

@@ -1,7 +1,7 @@
-"""Purchase: INITIALIZE FOR PURCHASE offers, DEBIT FOR PURCHASE takes the money from the card (JR/T 0025.2).
+"""Purchase, cash withdrawal (取现) and composite purchase: INITIALIZE offers, DEBIT takes the money from the card.
 
 SK = 3DES(DPK, random ‖ offline number ‖ last two bytes of the terminal's number). MAC1 over amount, type, terminal,
-date, time; TAC over amount, type, terminal, terminal's number, date, time; MAC2 over the amount.
+date, time; TAC over amount, type, terminal, terminal's number, date, time; MAC2 over the amount (JR/T 0025.2).
 """
 
 from __future__ import annotations
@@ -9,22 +9,30 @@ from __future__ import annotations
 import hmac
 
 from kaguan.apdu.command import CommandApdu
-from kaguan.card_os.access import require
+from kaguan.card_os.access import card_code
 from kaguan.card_os.commands.purse import (
+    CASH,
+    COMPOSITE,
     GREATEST_SEQUENCE,
     PURCHASE_OF,
+    WALLET,
+    begin,
+    begun,
     committed,
+    ended,
+    find_deposit,
     find_purse,
     initialize_fields,
     key_marks,
     purse_key,
+    session_worker,
     transaction_code,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Address, Purse
 from kaguan.card_os.outcome import Outcome, Refuse, View
+from kaguan.card_os.profile.model import CompositeSuffix
+from kaguan.card_os.profile.rules import AccessRule
 from kaguan.card_os.session import PendingTransaction
-from kaguan.vault.ciphers import fresh_cipher
-from kaguan.vault.diversify import session_algorithm, session_key
 from kaguan.vault.mac import mac4
 from kaguan.vault.vault import Usage
 
@@ -34,24 +42,47 @@ DEBIT_SIZE = 15  # terminal's number, date, time, MAC1
 def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Leave the session ready for DEBIT; answer balance, number, overdraft limit, key version, algorithm, random.
 
-    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 11 bytes, 6982 rights, 9403 key index,
+    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 11 bytes, 6985 or 6982 rights, 9403 key index,
     9402 the counter is at its end, 9401 not enough money.
     """
     address, purse = find_purse(view, command.p2)
+    return _offered(view, command, address, purse, purse.rules.purchase, PURCHASE_OF[command.p2])
+
+
+def initialize_for_cash_withdraw(view: View, command: CommandApdu) -> Outcome:
+    """As INITIALIZE FOR PURCHASE, from the electronic deposit alone.
+
+    Refuses as it does; 6A86 also the purse proper.
+    """
+    address, purse = find_deposit(view, command.p2)
+    return _offered(view, command, address, purse, purse.rules.cash, CASH)
+
+
+def initialize_for_composite_purchase(view: View, command: CommandApdu) -> Outcome:
+    """As INITIALIZE FOR PURCHASE, from the purse proper alone; records may be brought before DEBIT.
+
+    Refuses as it does; 6A86 also the electronic deposit.
+    """
+    if command.p2 != WALLET:
+        raise Refuse(0x6A86)
+    address, purse = find_purse(view, command.p2)
+    return _offered(view, command, address, purse, purse.rules.purchase, COMPOSITE)
+
+
+def _offered(view: View, command: CommandApdu, address: Address, purse: Purse, rule: AccessRule, kind: int) -> Outcome:
     reference, amount_fen, terminal = initialize_fields(command.data)
-    require(view, purse.rules.purchase)
+    begin(view, rule)
     key = purse_key(view, Usage.PURCHASE, reference)
     if purse.offline_sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
     if amount_fen > purse.balance_fen:
         raise Refuse(0x9401)
     random = view.chip.random(4)
-    kind = PURCHASE_OF[command.p2]
     pending = PendingTransaction(address, kind, amount_fen, terminal, None, random, reference)
     answer = (
         purse.balance_fen.to_bytes(4, "big")
         + purse.offline_sequence.to_bytes(2, "big")
-        + b"\0\0\0"
+        + purse.overdraft_limit_fen.to_bytes(3, "big")
         + key_marks(key)
         + random
     )
@@ -59,29 +90,33 @@ def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
 
 
 def debit_for_purchase(view: View, command: CommandApdu) -> Outcome:
-    """Plan the purchase as one group and answer TAC and MAC2.
+    """Plan the purchase as one group, the records of a composite one with it, and answer TAC and MAC2.
 
     Refuses, in this order: 6A86 P2, 6901 no purchase was begun, 6700 not 15 bytes, 9302 MAC1 wrong, 9406 no TAC key.
     """
     if command.p2:
         raise Refuse(0x6A86)
-    pending = view.pending
-    if pending is None or pending.transaction_type not in PURCHASE_OF.values():
-        raise Refuse(0x6901)
+    pending = begun(view, *PURCHASE_OF.values(), CASH, COMPOSITE)
     if len(command.data) != DEBIT_SIZE:
         raise Refuse(0x6700)
     terminal_number, when, mac1 = command.data[:4], command.data[4:11], command.data[11:]
     key = purse_key(view, Usage.PURCHASE, pending.key_reference)
     purse = view.image.purses[pending.purse]
     sequence = purse.offline_sequence
-    block = pending.random + sequence.to_bytes(2, "big") + terminal_number[2:]
-    worker = fresh_cipher(session_key(key.value, block, key.algorithm), session_algorithm(key.algorithm))
+    worker = session_worker(key, pending.random + sequence.to_bytes(2, "big") + terminal_number[2:])
     amount = pending.amount_fen.to_bytes(4, "big")
     fields = amount + ONE_BYTE[pending.transaction_type] + pending.terminal
-    if not hmac.compare_digest(mac4(worker, fields + when), mac1):
+    if not hmac.compare_digest(mac4(worker, fields + when + _suffix(view, pending)), mac1):
         raise Refuse(0x9302)
     mac2 = mac4(worker, amount)
     tac = transaction_code(view, fields + terminal_number + when)
     paid = purse._replace(balance_fen=purse.balance_fen - pending.amount_fen, offline_sequence=sequence + 1)
     group = committed(view, pending, paid, sequence, when, mac2, tac)
-    return Outcome(tac + mac2, 0x9000, view.session, (group,))
+    return Outcome(tac + mac2, 0x9000, ended(view), (group,))
+
+
+def _suffix(view: View, pending: PendingTransaction) -> bytes:
+    """What this card puts behind the fields of a composite purchase's MAC1."""
+    if pending.transaction_type != COMPOSITE or view.chip.behaviour.composite_suffix is CompositeSuffix.NONE:
+        return b""
+    return card_code(view.image)

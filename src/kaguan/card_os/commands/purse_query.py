@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.access import require
-from kaguan.card_os.commands.purse import LOAD_OF, PURCHASE_OF, find_purse
+from kaguan.card_os.commands.purse import BANKING_TYPES, PURSE_OF_TYPE, find_purse
 from kaguan.card_os.outcome import Outcome, Refuse, View
-
-_PURSE_OF_TYPE = {code: purse for table in (LOAD_OF, PURCHASE_OF) for purse, code in table.items()}
 
 
 def get_balance(view: View, command: CommandApdu) -> Outcome:
@@ -35,8 +34,8 @@ def get_transaction_prove(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6A86)
     if len(command.data) != 2:
         raise Refuse(0x6700)
-    purse_type = _PURSE_OF_TYPE.get(command.p2)
-    if purse_type is None:
+    purse_type = PURSE_OF_TYPE.get(command.p2)
+    if purse_type is None or (command.p2 in BANKING_TYPES and not _banking(view)):
         raise Refuse(0x6A86)
     _, purse = find_purse(view, purse_type)
     proof = purse.proof
@@ -44,3 +43,7 @@ def get_transaction_prove(view: View, command: CommandApdu) -> Outcome:
     if proof is None or (proof.transaction_type, proof.sequence) != asked:
         raise Refuse(0x9406)
     return Outcome(proof.mac + proof.tac, 0x9000, view.session)
+
+
+def _banking(view: View) -> bool:
+    return CommandSet.BANKING in view.chip.behaviour.commands

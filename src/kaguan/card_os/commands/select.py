@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.tlv import Tlv, template
-from kaguan.card_os.image import MASTER_FILE, Address, Dedicated, Elementary, Lifecycle
+from kaguan.card_os.image import MASTER_FILE, ONE_BYTE, Address, Dedicated, Elementary, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, READ, UPDATE, Fcp
 from kaguan.card_os.profile.model import BlockedSelect, FileKind
@@ -30,7 +30,9 @@ def select(view: View, command: CommandApdu) -> Outcome:
     session = view.session
     if file is not None:
         there = address[:-2]
-        rights = rights_after_move(session.rights, session.current, there)
+        rights = session.rights
+        if there != session.current:
+            rights = rights_after_move(rights, session.current, there)
         after = Session(there, address, 0, rights)
         if command.p2 == WANT_FCP:
             return Outcome(_file_fcp(address, file), 0x9000, after)
@@ -42,7 +44,7 @@ def select(view: View, command: CommandApdu) -> Outcome:
         return _blocked(view, dedicated, after)
     if command.p2 == WANT_FCP:
         return Outcome(_dedicated_fcp(view, address, dedicated), 0x9000, after)
-    return Outcome(b"" if command.p2 == WANT_NOTHING else _fci(dedicated), 0x9000, after)
+    return Outcome(b"" if command.p2 == WANT_NOTHING else _fci(view, address, dedicated), 0x9000, after)
 
 
 def _find(view: View, command: CommandApdu) -> Address:
@@ -90,16 +92,30 @@ def _nearest(view: View, here: Address, fid: bytes) -> Address:
 
 
 def _blocked(view: View, dedicated: Dedicated, after: Session) -> Outcome:
-    if view.chip.behaviour.blocked_select is BlockedSelect.DEACTIVATED:
-        return Outcome(_fci(dedicated), 0x6283, after)
-    return Outcome(b"", 0x6A81, after)
+    form = view.chip.behaviour.blocked_select
+    if form is BlockedSelect.NOT_SUPPORTED:
+        return Outcome(b"", 0x6A81, after)
+    sw = 0x6283 if form is BlockedSelect.DEACTIVATED else 0x6A81
+    return Outcome(_fci(view, after.current, dedicated), sw, after)
 
 
-def _fci(dedicated: Dedicated) -> bytes:
+def _fci(view: View, address: Address, dedicated: Dedicated) -> bytes:
     parts = [Tlv(0x84, dedicated.name)]
-    if dedicated.shown:
-        parts.append(Tlv(0xA5, dedicated.shown))
+    shown = dedicated.shown
+    if dedicated.shown_sfi:
+        shown += _issuer_data(view, address, dedicated.shown_sfi)
+    if shown:
+        parts.append(Tlv(0xA5, shown))
     return bytes(template(0x6F, *parts))
+
+
+def _issuer_data(view: View, address: Address, sfi: int) -> bytes:
+    """9F0C, the issuer's own data: what the file with that short identifier holds (JR/T 0025.1)."""
+    for high in (b"\xef", b"\x00"):
+        file = view.image.files.get(address + high + ONE_BYTE[sfi])
+        if file is not None and file.content:
+            return bytes(Tlv(0x9F0C, file.content))
+    return b""
 
 
 def _file_fci(address: Address, file: Elementary) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kaguan.apdu.errors import CodecError, TlvSyntaxError
 from kaguan.apdu.tlv import Tlv, template
@@ -55,12 +56,16 @@ class Fcp:
 
     @classmethod
     def parse(cls, raw: bytes) -> Fcp:
-        """The parameters in these bytes.
+        """The parameters in these bytes; a factory sends the same ones again and again, so they are remembered.
 
         Raises:
             TlvSyntaxError: no data objects.
             CodecError: an object is missing or has the wrong length.
         """
+        return _parsed(raw)
+
+    @classmethod
+    def _parse(cls, raw: bytes) -> Fcp:
         tlv = Tlv.parse(raw)
         if tlv.tag != 0x62:
             raise TlvSyntaxError(f"file control parameters begin with 62, not {tlv.tag:02X}")
@@ -82,6 +87,9 @@ class Fcp:
             rules=_rules(objects.get(0xAB, b"")),
             lifecycle=int.from_bytes(objects.get(0x8A, b""), "big"),
         )
+
+
+_parsed = lru_cache(maxsize=1024)(Fcp._parse)
 
 
 def _attribute(rules: Mapping[int, AccessRule]) -> Tlv:

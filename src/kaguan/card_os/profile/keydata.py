@@ -16,7 +16,9 @@ PIN_TYPE = 0x3A
 
 TYPE_OF_USAGE: Mapping[Usage, int] = {
     Usage.TRANSPORT: 0x00,
+    Usage.SECURITY_MODULE: 0x20,
     Usage.INTERNAL_AUTHENTICATION: 0x30,
+    Usage.DECIPHERMENT: 0x31,
     Usage.MESSAGING: 0x32,
     Usage.TAC: 0x34,
     Usage.APPLICATION_MAINTENANCE: 0x36,

@@ -8,11 +8,17 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from kaguan.apdu import textcodec
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import ProfileError
 from kaguan.apdu.instruction import CommandSet
+from kaguan.apdu.tlv import record
 from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
-from kaguan.card_os.profile.rules import AccessRule
+from kaguan.card_os.profile.medical import MedicalRules
+from kaguan.card_os.profile.module import ModuleRules
+from kaguan.card_os.profile.native import Native
+from kaguan.card_os.profile.rules import NEVER, AccessRule
+from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.vault import Usage
 
@@ -24,6 +30,16 @@ class FileKind(IntEnum):
     LINEAR_FIXED = 0x02
     LINEAR_VARIABLE = 0x05  # simple-TLV records
     CYCLIC = 0x06
+
+
+class Confidence(StrEnum):
+    """What kind of evidence there is for a part of a profile."""
+
+    STANDARD = "A"  # the standard's own text
+    DRIVERS = "B"  # shipping drivers, scripts or traces, usually two or more that do not know each other
+    ONE_SOURCE = "C"
+    INFERRED = "INF"
+    MEASURED = "MEAS"  # recomputed from published figures
 
 
 class LogLayout(StrEnum):
@@ -44,7 +60,8 @@ class BlockedSelect(StrEnum):
     """What SELECT of a blocked application answers."""
 
     NOT_SUPPORTED = "6A81"
-    DEACTIVATED = "6283"
+    DEACTIVATED = "6283"  # with the FCI
+    SHOWN = "fci-6A81"  # with the FCI
 
 
 class Authentication(StrEnum):
@@ -52,6 +69,35 @@ class Authentication(StrEnum):
 
     PROCESS_KEY = "process-key"  # through a key made for the occasion (LD/T 32.5)
     DIRECT = "direct"  # the challenge enciphered by the key itself (JR/T 0025.2)
+
+
+class AfterTransaction(StrEnum):
+    """What a finished purse transaction leaves of the rights."""
+
+    KEPT = "kept"
+    LOST = "6982"  # none: where a rule asks for one, the next transaction is refused so
+    SPENT = "6985"  # none, and no transaction begins before a PIN or a key is shown
+
+
+class CompositeSuffix(StrEnum):
+    """What follows the fields of MAC1 in a composite purchase."""
+
+    NONE = "none"
+    CARD_CODE = "card-code"  # the nine bytes that GET DATA answers (CJ/T 166)
+
+
+class OverdraftLog(StrEnum):
+    """The amount that the log shows for a new overdraft limit."""
+
+    ZERO = "zero"
+    CHANGE = "change"  # how far the balance moved
+
+
+class Unasked(StrEnum):
+    """What comes of an answer that the command asked for with no Le."""
+
+    WAITS = "61xx"  # for GET RESPONSE, as T=0 has it
+    GIVEN = "given"  # at once, as T=1 and contactless cards do
 
 
 SOCIAL_SECURITY = CommandSet.BASIC | CommandSet.SOCIAL | CommandSet.CREATION | CommandSet.PURSE
@@ -66,11 +112,37 @@ class Behaviour(NamedTuple):
     log_sequence: LogSequence = LogSequence.BEFORE
     blocked_select: BlockedSelect = BlockedSelect.NOT_SUPPORTED
     nothing_waiting: int = 0x6985
+    unasked: Unasked = Unasked.WAITS
+    local_references: bool = False
+    native: Native = Native()
+    medical: MedicalRules = MedicalRules()
+    module: ModuleRules = ModuleRules()
+    not_begun: int = 0x6901
+    after_transaction: AfterTransaction = AfterTransaction.KEPT
+    composite_suffix: CompositeSuffix = CompositeSuffix.NONE
+    overdraft_log: OverdraftLog = OverdraftLog.ZERO
+    sm4: bool = False
+    key_tries_told: bool = False  # EXTERNAL AUTHENTICATE without data answers 63Cx
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """The values of a field. `closed`: no other value is good; without values it is kept by its standard."""
+
+    name: str
+    title: str
+    standard: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    closed: bool = False
+    confidence: Confidence = Confidence.INFERRED
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One record of a TLV file: its tag, format (`an`, `cn`, `b`) and width in bytes; `record` counts from 1."""
+    """A field: its tag, format and width in bytes; `record` is its first record, from 1, `count` how many it fills.
+
+    A nested field (format `tlv`) has `inner` fields. The fields of a record without tags have the tag 0.
+    """
 
     tag: int
     name: str
@@ -79,11 +151,19 @@ class FieldSpec:
     record: int
     title: str = ""
     example: str = ""
+    count: int = 1
+    codes: str = ""
+    inner: tuple[FieldSpec, ...] = ()
+    confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a profile is loaded once: identity is quick, and right
 class FileSpec:
-    """An elementary file. `record_size` and `record_count` are 0 where the kind has none."""
+    """An elementary file. `record_size` and `record_count` are 0 where the kind has none; `content` and `records` are
+    those of the test card, `filled` says that a cyclic file begins with records of zeros. `layout` is that of a record
+    without tags; a `directory` lists the applications below; an `optional` file may be made without records.
+    `update_mac` says that it is updated with a MAC under the maintenance key `update_key`."""
 
     dedicated: str
     name: str
@@ -96,6 +176,17 @@ class FileSpec:
     record_count: int = 0
     fields: tuple[FieldSpec, ...] = ()
     photo: bool = False
+    content: bytes = b""
+    records: tuple[bytes, ...] = ()
+    filled: bool = False
+    update_mac: bool = False
+    update_key: int = 0
+    layout: tuple[FieldSpec, ...] = ()
+    directory: bool = False
+    optional: bool = False
+    confidence: Confidence = Confidence.INFERRED
+    rule_confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
     @property
     def fid(self) -> int:
@@ -110,7 +201,8 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """A key: `reference` as in P2 or in the key index of a purse command; `psam` and `hsm` are its addresses there."""
+    """A key: `reference` as in P2 or in the key index of a purse command; `psam` and `hsm` are its addresses there;
+    `value` is that of the test card, published, where it is not diversified from a test master."""
 
     dedicated: str
     reference: int
@@ -119,6 +211,11 @@ class KeySpec:
     tries: int = 0
     psam: str = ""
     hsm: str = ""
+    version: int = 0
+    value: bytes = field(default=b"", repr=False)
+    algorithm: Algorithm = Algorithm.TDES
+    confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
     @property
     def type(self) -> int:
@@ -142,11 +239,17 @@ class PinSpec:
     max_bytes: int
     unblock_key: int
     messaging_key: int
+    value: bytes = field(default=b"", repr=False)
+    confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PurseSpec:
-    """A purse: its type byte (01 deposit, 02 purse), the file of its log, and who may use it."""
+    """A purse: its type byte (01 deposit, 02 purse), the file of its log, and who may use it.
+
+    `load_log` is the log of loads, when they have their own; `composite` the file of composite purchases.
+    """
 
     dedicated: str
     type: int
@@ -156,11 +259,19 @@ class PurseSpec:
     purchase: AccessRule
     balance: AccessRule
     max_balance_fen: int
+    unload: AccessRule = NEVER
+    cash: AccessRule = NEVER
+    overdraft: AccessRule = NEVER
+    load_log: str = ""
+    composite: str = ""
+    confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DedicatedSpec:
-    """A dedicated file (application). `proprietary` is the content of A5 in its FCI."""
+    """A dedicated file (application). `proprietary` is the content of A5 in its FCI, after which the file `shown_sfi`
+    stands as 9F0C."""
 
     name: str
     fid: int
@@ -174,11 +285,36 @@ class DedicatedSpec:
     keys: tuple[KeySpec, ...] = ()
     pins: tuple[PinSpec, ...] = ()
     purses: tuple[PurseSpec, ...] = ()
+    shown_sfi: int = 0
+    unblock_key: int = 0xFF
+    label: str = ""
+    confidence: Confidence = Confidence.INFERRED
+    note: str = ""
 
 
-@dataclass(frozen=True)
+class FilesMade(StrEnum):
+    """Which files get records when a card is made."""
+
+    ALL = "all"
+    ORDERED = "ordered"  # optional ones only when the order brings something for them
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What one region or maker does otherwise, chosen with the profile: `ssc-v2+pin-tries-6`."""
+
+    name: str
+    title: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, eq=False)
 class CardProfile:
-    """One generation of cards."""
+    """One generation of cards.
+
+    `confidence` is that of each setting by its dotted name; `absent` are the fields, by (DF, EF, tag), that the
+    generation it is described from has and it has not.
+    """
 
     name: str
     title: str
@@ -188,6 +324,12 @@ class CardProfile:
     dedicated: tuple[DedicatedSpec, ...]
     behaviour: Behaviour = field(default_factory=Behaviour)
     defaults: Mapping[str, str] = field(default_factory=dict)
+    algorithm: Algorithm = Algorithm.TDES
+    files_made: FilesMade = FilesMade.ALL
+    codes: Mapping[str, CodeList] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+    confidence: Mapping[str, Confidence] = field(default_factory=dict)
+    absent: frozenset[tuple[str, str, int]] = frozenset()
 
     @cached_property
     def by_name(self) -> Mapping[str, DedicatedSpec]:
@@ -234,6 +376,17 @@ class CardProfile:
         """The FIDs from the root to this dedicated file, two bytes each."""
         spec = self.by_name[name]
         return (self.path(spec.parent) if spec.parent else b"") + spec.fid.to_bytes(2, "big")
+
+    @cached_property
+    def directories(self) -> Mapping[str, tuple[bytes, ...]]:
+        """The records of each dedicated file's directory, one an application right below it: 70 { 61 { 4F the
+        application's name, 50 its label } }."""
+        listed: dict[str, tuple[bytes, ...]] = {spec.name: () for spec in self.dedicated}
+        for spec in self.dedicated:
+            if spec.parent:
+                entry = record(0x4F, spec.df_name) + record(0x50, textcodec.encode(spec.label))
+                listed[spec.parent] += (record(0x70, record(0x61, entry)),)
+        return listed
 
     def atr(self, serial: bytes) -> bytes:
         """The answer to reset of the chip with this 6-byte serial number."""

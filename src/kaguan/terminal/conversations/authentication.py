@@ -18,29 +18,34 @@ def get_challenge() -> Script[bytes]:
     return (yield from ask(CommandApdu(0x00, 0x84, 0x00, 0x00, b"", CHALLENGE_SIZE)))
 
 
-def authenticate(keys: CardKeys, ref: KeyRef, reference: int, original: bytes = bytes(8)) -> Script[None]:
-    """The session holds the right of this key.
+def authenticate(keys: CardKeys, ref: KeyRef, reference: int, version: int = 0) -> Script[None]:
+    """The session holds the right of this key; a version other than 0 is named to the card.
 
     Raises:
         PinRefused: the card's key is another one.
     """
+    original = bytes(keys.vault.info(ref).algorithm.block_size)
     challenge = yield from get_challenge()
     cryptogram = keys.vault.encipher(ref.session(challenge), original)
-    yield from ask(CommandApdu(0x00, 0x82, 0x00, reference, cryptogram + original))
+    named = bytes((version,)) if version else b""
+    yield from ask(CommandApdu(0x00, 0x82, 0x00, reference, named + cryptogram + original))
 
 
-def authenticate_as(keys: CardKeys, master_label: str) -> Script[None]:
-    """The session holds the right of the card's key under this master, such as `DF01.RK1`."""
-    yield from authenticate(keys, keys.ref(master_label), keys.reference(master_label))
+def authenticate_as(keys: CardKeys, master_label: str, version: int = 0) -> Script[None]:
+    """The session holds the right of the card's key under this master, such as `DF01.RK1`, in that version."""
+    yield from authenticate(keys, keys.ref(master_label, version), keys.reference(master_label), version)
 
 
 def prove_genuine(keys: CardKeys, factor: bytes, original: bytes) -> Script[None]:
-    """The card has shown that it holds its IRK; `factor` and `original` are 8 random bytes each.
+    """The card has shown that it holds its IRK; `factor` and `original` are 8 random bytes each. For an SM4 key the
+    original is filled with zeros to a block.
 
     Raises:
         NotGenuine: its answer is not what the IRK makes.
     """
-    reference = keys.reference("SSSE.IRK")
-    answer = yield from ask(CommandApdu(0x00, 0x88, 0x00, reference, factor + original, 8))
-    if not hmac.compare_digest(answer, keys.vault.encipher(keys.ref("SSSE.IRK").session(factor), original)):
+    ref, reference = keys.ref("SSSE.IRK"), keys.reference("SSSE.IRK")
+    block = keys.vault.info(ref).algorithm.block_size
+    original = original.ljust(block, b"\0")
+    answer = yield from ask(CommandApdu(0x00, 0x88, 0x00, reference, factor + original, block))
+    if not hmac.compare_digest(answer, keys.vault.encipher(ref.session(factor), original)):
         raise NotGenuine("the card does not hold the key it should: INTERNAL AUTHENTICATE gives another answer")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kaguan.apdu.codecs import decode
 from kaguan.apdu.command import SHORT_NE, CommandApdu
 from kaguan.apdu.errors import CodecError
 from kaguan.apdu.tlv import records
 from kaguan.card_os.profile import CardProfile, DedicatedSpec, FieldSpec, FileSpec
+from kaguan.card_os.profile.values import decode_field
 from kaguan.terminal.script import Script, ask
 
 CHUNK = 0xF0
@@ -23,12 +23,17 @@ def select_file(fid: int) -> Script[None]:
 
 
 def read_field(spec: FieldSpec) -> Script[str]:
-    """The field of the current file, read by its tag.
+    """The field of the current file, read by its tag; by record number where it fills several.
 
     Raises:
         CodecError: the record is not what the profile says.
     """
-    raw = yield from ask(CommandApdu(0x00, 0xB2, spec.tag, 0x00, b"", spec.width + 2))
+    if spec.count == 1:
+        raw = yield from ask(CommandApdu(0x00, 0xB2, spec.tag, 0x00, b"", spec.width + 2))
+        return field_text(spec, raw)
+    raw = b""
+    for number in range(spec.record, spec.record + spec.count):
+        raw += yield from ask(CommandApdu(0x00, 0xB2, number, 0x04, b"", spec.width + 2))
     return field_text(spec, raw)
 
 
@@ -44,32 +49,42 @@ def read_fields(file: FileSpec) -> Script[dict[int, str]]:
     return texts
 
 
-def read_all_records(file: FileSpec) -> Script[dict[int, str]]:
-    """Every field of the current file by its tag, read with one command (P2 = 05: all records from P1 on).
+def read_all_records(file: FileSpec, *, by_sfi: bool = False) -> Script[dict[int, str]]:
+    """Every field of the current file by its tag, read with one command (P2 = 05: all records from P1 on); each by
+    itself when the file is longer than an answer. `by_sfi`: the file need not be the current one.
 
     Raises:
         CodecError: a record is not what the profile says.
     """
-    raw = yield from ask(CommandApdu(0x00, 0xB2, 0x01, 0x05, b"", SHORT_NE))
+    if sum((spec.width + 2) * spec.count for spec in file.fields) > SHORT_NE:
+        if by_sfi:
+            yield from select_file(file.fid)
+        return (yield from read_fields(file))
+    raw = yield from ask(CommandApdu(0x00, 0xB2, 0x01, file.sfi << 3 | 5 if by_sfi else 5, b"", SHORT_NE))
     specs = {spec.tag: spec for spec in file.fields}
-    texts: dict[int, str] = {}
+    values: dict[int, list[bytes]] = {}
     for tag, value in records(raw):
         if tag not in specs:
             raise CodecError(f"{file.dedicated}/{file.name} has a record of tag {tag:02X}, which the profile does not")
-        texts[tag] = decode(specs[tag].format, specs[tag].width, value)
-    return texts
+        values.setdefault(tag, []).append(value)
+    return {tag: decode_field(specs[tag], found) for tag, found in values.items()}
 
 
 def field_text(spec: FieldSpec, raw: bytes) -> str:
-    """The text in a record's bytes, tag and length included.
+    """The text in the bytes of the field's records, tags and lengths included.
 
     Raises:
-        CodecError: another tag or length than the profile says.
+        CodecError: another tag, length or number of records than the profile says.
     """
     found = list(records(raw))
-    if len(found) != 1 or found[0][0] != spec.tag:
+    if len(found) != spec.count or any(tag != spec.tag for tag, _ in found):
         raise CodecError(f"the record of tag {spec.tag:02X} holds something else")
-    return decode(spec.format, spec.width, found[0][1])
+    return decode_field(spec, [value for _, value in found])
+
+
+def read_record(number: int) -> Script[bytes]:
+    """The record of that number of the current file, tag and length included."""
+    return (yield from ask(CommandApdu(0x00, 0xB2, number, 0x04, b"", SHORT_NE)))
 
 
 def read_binary(size: int) -> Script[bytes]:

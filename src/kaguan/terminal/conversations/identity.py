@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from kaguan.card_os.profile import CardProfile
+from kaguan.card_os.profile import FREE, CardProfile
+from kaguan.terminal.cardkeys import CardKeys
+from kaguan.terminal.conversations.authentication import authenticate_as
 from kaguan.terminal.conversations.files import read_fields, select_dedicated, select_file
 from kaguan.terminal.script import Script
+
+READING_KEY = "SSSE.RK"
+REGION_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +34,39 @@ class CardIdentity:
     @property
     def region(self) -> str:
         """The six-digit city that stands first in the card identification code."""
-        return self.card_ident_code[:6]
+        return self.card_ident_code[:REGION_DIGITS]
 
     def __repr__(self) -> str:
         """The card's number alone: the rest is personal."""
         return f"<CardIdentity {self.card_no}>"
 
 
-def read_identity(profile: CardProfile) -> Script[CardIdentity]:
-    """The identity on the card; SSSE is selected afterwards.
+def read_issuer_data(profile: CardProfile) -> Script[dict[int, str]]:
+    """What every card of every generation shows to everyone: SSSE EF05, by tag; SSSE is selected afterwards.
 
     Raises:
         CardRefused: no social security card, or a blocked one.
         CodecError: a record is not what the profile says.
     """
     yield from select_dedicated(profile.by_name["SSSE"])
-    issuer_file, holder_file = profile.file("SSSE", "EF05"), profile.file("SSSE", "EF06")
-    yield from select_file(issuer_file.fid)
-    issuer = yield from read_fields(issuer_file)
+    file = profile.file("SSSE", "EF05")
+    yield from select_file(file.fid)
+    return (yield from read_fields(file))
+
+
+def read_identity(profile: CardProfile, keys_of: Callable[[str], CardKeys] | None = None) -> Script[CardIdentity]:
+    """The identity on the card; SSSE is selected afterwards.
+
+    The third generation shows its holder to a key alone: `keys_of` gives the card's keys for its region.
+
+    Raises:
+        CardRefused: no social security card, or a blocked one.
+        CodecError: a record is not what the profile says.
+    """
+    issuer = yield from read_issuer_data(profile)
+    holder_file = profile.file("SSSE", "EF06")
+    if holder_file.read != FREE and keys_of is not None:
+        yield from authenticate_as(keys_of(issuer[0x01][:REGION_DIGITS]), READING_KEY)
     yield from select_file(holder_file.fid)
     holder = yield from read_fields(holder_file)
     return CardIdentity(
