@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from cms.counter import (
 )
 from cms.town import CERT_NO, shown
 from kaguan.apdu.chaining import Layer
+from kaguan.apdu.errors import CardLost
 from kaguan.cms.models import AuditEntry, Card, CardEvent, Transfer
 from kaguan.cms.outlet import Outlet
 from kaguan.cms.queries import holder_record
@@ -43,6 +45,7 @@ from kaguan.cms.rules.refusals import (
 from kaguan.cms.services.lock import cancel, lock, seal
 from kaguan.cms.services.loss import report_formal_loss, report_temporary_loss
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.tear import TornCard
 from kaguan.personalization.keystore import add_factory_key, key_orders
 from kaguan.terminal.conversations.files import select_dedicated
 from kaguan.terminal.conversations.pin import pin_tries_left
@@ -192,6 +195,33 @@ def test_who_may_not_care_for_pins_does_not_reach_the_chip(counter):
     with pytest.raises(NotAllowed):
         counter.at(counter.town.hotline).change_pin(card, uuid4(), FIRST_PIN, NEW_PIN)
     assert card.image == before
+
+
+def test_an_unblocking_that_was_torn_off_goes_on_under_the_same_request(counter):
+    card, request_id = counter.active(), uuid4()
+    for _ in range(3):
+        with pytest.raises(PinRefused):
+            counter.outlet.verify_pin(card, uuid4(), WRONG_PIN)
+    for after_writes in count():
+        torn = TornCard(card, during="PIN UNBLOCK", after_writes=after_writes)
+        try:
+            counter.outlet.unblock_pin(torn, request_id, shown(), NEW_PIN)
+        except CardLost:
+            continue
+        break
+    assert after_writes > 0
+    counter.outlet.verify_pin(card, uuid4(), NEW_PIN)
+    assert CardEvent.objects.filter(card=CARD, event="reset").count() == 1
+
+
+def test_a_try_spent_by_who_may_not_book_it_is_still_told_as_what_it_is(counter):
+    card = counter.active()
+    for left in (2, 1, 0):
+        with pytest.raises(PinRefused, match=f"{left} tries left"):
+            counter.at(counter.town.clerk).verify_pin(card, uuid4(), WRONG_PIN)
+    with pytest.raises(PinBlocked):
+        counter.outlet.verify_pin(card, uuid4(), FIRST_PIN)
+    assert Card.objects.get(pk=CARD).pin == PinState.BLOCKED
 
 
 @pytest.mark.acceptance("S3-2")

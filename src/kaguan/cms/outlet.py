@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.errors import KaguanError, RuleBroken
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
+from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
-from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.documents import Document, mask_name
+from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.purchases import Item, check_items
-from kaguan.cms.rules.refusals import IllegalTransition, NeedsReconciliation, NotEligible, NotFound
+from kaguan.cms.rules.refusals import NeedsReconciliation, NotEligible, NotFound
 from kaguan.cms.services.case import Actor, CardState
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.load import (
@@ -54,7 +56,7 @@ from kaguan.terminal.conversations.blocking import block_card
 from kaguan.terminal.conversations.identity import CardIdentity, read_identity
 from kaguan.terminal.conversations.load import LoadOffer, credit_load, prove_load
 from kaguan.terminal.conversations.load import begin_load as initialize_load
-from kaguan.terminal.conversations.pin import change_pin, reload_pin, verify_pin
+from kaguan.terminal.conversations.pin import change_pin, pin_tries_left, reload_pin, verify_pin
 from kaguan.terminal.conversations.purchase import PurchaseOffer, begin_purchase, debit, prove_purchase
 from kaguan.terminal.conversations.purse import read_balance, select_medical
 from kaguan.terminal.refusals import CardBlocked, CardRefused, PinBlocked, PinRefused
@@ -66,6 +68,27 @@ SURELY_NOT_DONE = frozenset((*range(0x67, 0x6F), 0x93, 0x94))
 """SW1 of a card that has looked at a command and left it; after any other the memory may have changed."""
 
 HOW_BLOCKED = "blocked in a reader"
+
+
+@dataclass(frozen=True, slots=True)
+class CardOnCounter:
+    """A card in the reader; the name is masked, amounts are in fen."""
+
+    card_no: str
+    card_ident_code: str
+    name: str
+    application: str
+    pin_tries_left: int
+    chip_fen: int
+    books_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinTries:
+    """How often the PIN of the card may still be wrong."""
+
+    card_no: str
+    pin_tries_left: int
 
 
 @dataclass(frozen=True)
@@ -130,6 +153,25 @@ class Outlet:
         state = reset_pin(self.actor, request_id, card_no=identity.card_no, document=document)
         converse(link, reload_pin(keys, new))
         return state
+
+    def read(self, link: Link) -> CardOnCounter:
+        """What the genuine card in the reader is, with what chip and books say of it side by side."""
+        identity, _ = self.identify(link)
+        tries_left = converse(link, pin_tries_left())
+        return CardOnCounter(
+            card_no=identity.card_no,
+            card_ident_code=identity.card_ident_code,
+            name=mask_name(identity.name),
+            application=Application(Card.objects.get(pk=identity.card_no).application).name,
+            pin_tries_left=tries_left,
+            chip_fen=converse(link, _balance(self.profile)),
+            books_fen=balance(purse_account(identity.card_no)),
+        )
+
+    def tries_left(self, link: Link) -> PinTries:
+        """How many tries the PIN has left; asking costs none."""
+        identity, _ = self.identify(link)
+        return PinTries(identity.card_no, converse(link, pin_tries_left()))
 
     def balance_fen(self, link: Link) -> int:
         """What the wallet on the chip holds."""
@@ -302,7 +344,7 @@ class Outlet:
         except (PinRefused, PinBlocked) as refusal:
             if isinstance(refusal, PinRefused) and refusal.tries_left:
                 raise
-            with suppress(IllegalTransition):  # the books knew already
+            with suppress(RuleBroken):  # the books knew already, or may not hear it from here: the log has it
                 record_pin_blocked(self.actor, request_id, card_no=card_no)
             raise
 
