@@ -48,9 +48,7 @@ def test_what_is_protected_arrives(end: End, command: CommandApdu, encrypted: bo
 
 
 @given(ENDS, COMMANDS, st.booleans(), st.data())
-def test_a_flipped_bit_is_refused(
-    end: End, command: CommandApdu, encrypted: bool, data: st.DataObject
-) -> None:
+def test_a_flipped_bit_is_refused(end: End, command: CommandApdu, encrypted: bool, data: st.DataObject) -> None:
     scheme, worker = end
     sent = protect(worker, scheme, command, CHALLENGE, encrypted=encrypted)
     covered = sent.header + sent.data
@@ -79,9 +77,7 @@ def test_a_command_without_a_mac_is_told_from_one_with_a_wrong_mac(command: Comm
         unprotect(LONG_KEY, Scheme.PBOC, command._replace(cla=0x80), CHALLENGE, encrypted=False)
 
 
-@pytest.mark.parametrize(
-    "plaintext", ["08" + "00" * 7, "02AABB0000000000", "02AABB8000000001", "FF" * 8, "00" * 8]
-)
+@pytest.mark.parametrize("plaintext", ["08" + "00" * 7, "02AABB0000000000", "02AABB8000000001", "FF" * 8, "00" * 8])
 def test_a_right_mac_over_a_malformed_plaintext_is_the_senders_mistake(plaintext: str) -> None:
     clear = CommandApdu.of("04 D6 00 00", LONG_KEY.encrypt(bytes.fromhex(plaintext)))
     sent = protect(LONG_KEY, Scheme.PBOC, clear, CHALLENGE, encrypted=False)

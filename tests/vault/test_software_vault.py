@@ -90,9 +90,7 @@ def test_a_key_gets_into_a_card_without_leaving_the_vault_in_clear(
 ) -> None:
     vault = _vault(("TK", Usage.TRANSPORT, transport), ("UK", Usage.EXTERNAL_AUTHENTICATION, master))
     ref = KeyRef("UK").diversified(*factors)
-    sent = vault.protect(
-        KeyRef("TK").diversified(FACTOR), Scheme.PBOC, COMMAND, CHALLENGE, encrypted=True, append=ref
-    )
+    sent = vault.protect(KeyRef("TK").diversified(FACTOR), Scheme.PBOC, COMMAND, CHALLENGE, encrypted=True, append=ref)
     card_key = master
     for factor in factors:
         card_key = diversify(card_key, factor)

@@ -17,9 +17,7 @@ from kaguan.vault.mac import cbc_mac8, mac4, mac8
 from kaguan.vault.messaging import Scheme, protect
 
 Step = dict[str, Any]
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "crypto.json").read_text(encoding="utf-8"))[
-    "vectors"
-]
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "crypto.json").read_text(encoding="utf-8"))["vectors"]
 CORRECTED = {("extauth-ff8-page-error", "answer"): "82FF03170A736640"}
 
 
@@ -33,9 +31,7 @@ def _cipher_of(step: Step) -> Any:
 
 
 def _cryptogram(step: Step) -> bytes:
-    sent = protect(
-        _cipher_of(step), Scheme.PBOC, CommandApdu(4, 0, 0, 0, _of(step, "data")), bytes(4), encrypted=True
-    )
+    sent = protect(_cipher_of(step), Scheme.PBOC, CommandApdu(4, 0, 0, 0, _of(step, "data")), bytes(4), encrypted=True)
     return sent.data[:-4]
 
 

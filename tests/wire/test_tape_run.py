@@ -131,9 +131,7 @@ def test_no_card_at_all() -> None:
         list(run(parse("00A4"), []))
 
 
-COMMANDS = st.binary(min_size=4, max_size=12).filter(
-    lambda command: command[1] not in {0x20, 0x24, 0x5E, 0xD4, 0xFF}
-)
+COMMANDS = st.binary(min_size=4, max_size=12).filter(lambda command: command[1] not in {0x20, 0x24, 0x5E, 0xD4, 0xFF})
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), COMMANDS | st.none()), max_size=12))
