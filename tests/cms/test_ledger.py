@@ -144,6 +144,7 @@ class Books(RuleBasedStateMachine):
         }
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_random_orders_keep_the_laws():
     run_state_machine_as_test(

@@ -13,6 +13,9 @@ pytestmark = pytest.mark.usefixtures("inserted")
 FCI = f"6F16840F{SSSE_NAME}A50388011E"
 
 
+pytestmark = pytest.mark.slow
+
+
 def packed(text: str) -> str:
     """The text without spaces and colons, in upper case."""
     return text.translate(str.maketrans("", "", " :\n")).upper()

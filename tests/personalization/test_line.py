@@ -68,6 +68,7 @@ def test_an_order_becomes_cards_and_return_files(tmp_path: Path) -> None:
     assert json.loads(status.stdout)["good"] == 3
 
 
+@pytest.mark.slow
 def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     before = {path.name: path.read_bytes() for path in (tmp_path / "cards").iterdir()}
@@ -77,6 +78,7 @@ def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report.json").read_text())["made_in_this_run"] == 0
 
 
+@pytest.mark.slow
 def test_another_order_does_not_get_into_the_folder(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     refused = kaguan("perso", "run", TWO_HUNDRED, "--out", tmp_path)
@@ -142,6 +144,7 @@ def test_a_bad_row_stops_the_order_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "job" / "return-good.txt").exists()
 
 
+@pytest.mark.slow
 def test_bad_rows_may_be_skipped_and_are_answered_with_their_reasons(tmp_path: Path) -> None:
     order = spoiled_in_row_two(tmp_path)
     done = kaguan("perso", "run", order, "--out", tmp_path / "job", "--skip-bad")
@@ -160,6 +163,7 @@ def test_a_fault_of_the_file_is_never_skipped(tmp_path: Path) -> None:
     assert refused.returncode == 7
 
 
+@pytest.mark.slow
 def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     wrong = tmp_path / "wrong"
@@ -170,6 +174,7 @@ def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> N
     assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 def test_a_given_store_makes_the_cards(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     store = tmp_path / "moved.store"
