@@ -1,6 +1,9 @@
 """The read-back: a finished card is read by ordinary commands and compared with the order's own text.
 
-Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in.
+Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in, and
+what the order did not bring against the profile's defaults. Every key that can be shown without changing the card is
+shown: IRK by INTERNAL AUTHENTICATE, every external key by EXTERNAL AUTHENTICATE, the load key by MAC1 of a load of
+nothing. The purchase, TAC and messaging keys leave no such trace.
 """
 
 from __future__ import annotations
@@ -11,16 +14,19 @@ from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.textcodec import normalise
 from kaguan.card_os.profile import FileKind, FileSpec
 from kaguan.personalization.order import FieldKey, Holder
+from kaguan.personalization.recipe import card_ident_code
+from kaguan.personalization.record import IDENT_CODE, default_text
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import authenticate_as, prove_genuine
 from kaguan.terminal.conversations.files import read_all_records, read_binary, select_dedicated, select_file
+from kaguan.terminal.conversations.load import begin_load
 from kaguan.terminal.conversations.pin import pin_tries_left, verify_pin
 from kaguan.terminal.conversations.purse import read_balance
 from kaguan.terminal.script import Script
 from kaguan.vault.secret import Pin
+from kaguan.vault.vault import Usage
 
-_READING_KEY = {"DF01": "DF01.RK1", "DF04": "DF04.RK1"}
-_PHOTO_KEY = "SSSE.UK"
+_NO_TERMINAL = bytes(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +70,37 @@ def _read_back(keys: CardKeys, holder: Holder, photo: bytes, pin: Pin, faults: l
         if not spec.files:
             continue
         yield from select_dedicated(spec)
-        if spec.name in _READING_KEY:
-            yield from authenticate_as(keys, _READING_KEY[spec.name])
+        for key in spec.keys:
+            if key.usage is Usage.EXTERNAL_AUTHENTICATION:
+                yield from authenticate_as(keys, key.master_label)
         for file in spec.files:
             if file.kind is FileKind.LINEAR_VARIABLE:
-                yield from _check_fields(file, holder, faults)
+                yield from _check_fields(keys, file, holder, faults)
             elif file.photo:
-                yield from authenticate_as(keys, _PHOTO_KEY)
                 yield from select_file(file.fid)
                 if (yield from read_binary(len(photo))) != photo:
                     faults.append("the photo is not what was ordered")
-        for _ in spec.purses:
-            if (yield from read_balance()):
-                faults.append("the wallet is not empty")
+        if spec.purses:
+            yield from _check_wallet(keys, faults)
 
 
-def _check_fields(file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
+def _check_fields(keys: CardKeys, file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
     yield from select_file(file.fid)
     texts = yield from read_all_records(file)
     for field in file.fields:
         key = FieldKey(file.dedicated, file.name, field.tag)
         expected = holder.columns.get(key.column)
+        if key == IDENT_CODE:
+            expected = card_ident_code(keys).hex().upper()
+        elif expected is None:
+            expected = default_text(keys.profile, key)
         if field.tag not in texts:
             faults.append(f"{key.column} is not on the card")
-        elif expected is not None and texts[field.tag] != normalise(expected):
+        elif texts[field.tag] != normalise(expected):
             faults.append(f"{key.column} is not what was ordered")
+
+
+def _check_wallet(keys: CardKeys, faults: list[str]) -> Script[None]:
+    if (yield from read_balance()):
+        faults.append("the wallet is not empty")
+    yield from begin_load(keys, 0, _NO_TERMINAL)
