@@ -175,6 +175,22 @@ def test_bad_words_are_refused_with_what_to_do(kaguan, tmp_path):
         assert why in kaguan(*words, card=CARD, code=code)
 
 
+def test_what_neither_can_explain_is_reconciled_by_two_at_the_command_line(kaguan):
+    counter, clerk, supervisor = kaguan.counter, CLERK, ("supervisor", "SSB")
+    torn = TornCard(counter.funded(), during="CREDIT FOR LOAD", after_writes=0)
+    with pytest.raises(Exception, match="the card was lost"):
+        begin(counter, "load", torn, UUID(f"{ID}1"))
+    words = ("--outcome", "void", "--reason", "never reached", "--evidence", "journal, line 7")
+    asked = ("reconcile", "ask", f"{ID}1", *words, "--request-id", f"{ID}2")
+    assert "no right to reconcile" in kaguan(*asked, code=5)
+    assert values(kaguan(*asked, who=clerk))["outcome"] == "void"
+    assert json.loads(kaguan("reconcile", "list", "--json"))[0]["reconciliation"] == f"{ID}2"
+    assert "no right to approve" in kaguan("reconcile", "approve", f"{ID}2", who=clerk, code=5)
+    assert values(kaguan("reconcile", "approve", f"{ID}2", who=supervisor))["phase"] == "void"
+    assert json.loads(kaguan("ledger", "open", "--json")) == []
+    assert json.loads(kaguan("reconcile", "list", "--json")) == []
+
+
 def test_a_load_says_its_id_before_it_begins(kaguan, tmp_path):
     save_image(tmp_path / f"{CARD}.card", new_card().image)
     assert f"load {ID}1 begins" in kaguan(

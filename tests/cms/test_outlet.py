@@ -33,7 +33,6 @@ from kaguan.cms.rules.lifecycle import Pin as PinState
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
-    IdempotencyConflict,
     IllegalTransition,
     InsufficientFunds,
     LimitExceeded,
@@ -289,15 +288,6 @@ def test_no_money_moves_by_a_card_that_was_never_activated(counter, sealed):
     with pytest.raises(IllegalTransition, match="sealed" if sealed else "not activated"):
         counter.outlet.load(card, uuid4(), 100, FIRST_PIN)
     assert counter.agrees(card) == 0
-
-
-def test_the_same_load_asked_for_again_is_refused_and_not_done_again(counter):
-    card = counter.funded(0)
-    load_id = uuid4()
-    counter.outlet.load(card, load_id, 100, FIRST_PIN)
-    with pytest.raises(IdempotencyConflict):
-        counter.outlet.load(card, load_id, 100, FIRST_PIN)
-    assert counter.agrees(card) == 100
 
 
 class Answering(Layer):

@@ -12,13 +12,14 @@ from uuid import uuid4
 import click
 
 from kaguan.apdu.errors import InputError
-from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, shows_document
+from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.store import open_store
+from kaguan.database import told_plainly
 
 
 @click.group()
@@ -40,10 +41,12 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
             region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
         except ValueError as error:
             raise InputError(f"{settings_file.name} is no JSON: {error}") from error
+    require_text({"region": region_code, "authority": authority, "administrator": administrator})
     open_store(database)
     from kaguan.cms.services.set_up import found
 
-    found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
+    with told_plainly(database):
+        found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
     click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
 
 

@@ -9,7 +9,7 @@ import click
 
 from kaguan.apdu.errors import RuleBroken
 from kaguan.card_os.profile import load_profile
-from kaguan.emulator.imagefile import load_image, save_image
+from kaguan.emulator.imagefile import load_image, replace_image, save_image
 from kaguan.emulator.imageview import describe, differences, lines
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.specimen import specimen_card
@@ -32,9 +32,10 @@ def new(card: Path, profile: str, blank: bool, serial: str, force: bool) -> None
     """Make a card: the profile's specimen with public test keys and PIN 123456, or a blank chip."""
     number = _serial(serial)
     chosen = load_profile(profile)
-    if card.exists() and not force:
+    store = replace_image if card.exists() else save_image
+    if store is replace_image and not force:
         raise RuleBroken(f"{card} is there already: choose another name, or replace it with --force")
-    save_image(card, blank_chip(chosen, number) if blank else specimen_card(chosen, serial=number).image)
+    store(card, blank_chip(chosen, number) if blank else specimen_card(chosen, serial=number).image)
     click.echo(f"{card}: {'blank chip' if blank else 'specimen card'} of profile {profile}")
 
 

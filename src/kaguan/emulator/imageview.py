@@ -146,8 +146,12 @@ def _file(spec: FileSpec | None, file: Elementary) -> Description:
 
 def _fields(spec: FileSpec | None, file: Elementary) -> Iterator[tuple[str, str]]:
     known = {field.tag: field for field in spec.fields} if spec else {}
-    for raw in file.records:
-        tag, value = next(records(raw))
+    for number, raw in enumerate(file.records, 1):
+        try:
+            ((tag, value),) = records(raw)
+        except (InputError, ValueError):  # cut off, or several in one: a log may lie in a file of any kind
+            yield f"record {number}", f"unreadable: {raw.hex().upper()}"
+            continue
         field = known.get(tag)
         if field is None:
             yield f"{tag:02X}", value.hex().upper()

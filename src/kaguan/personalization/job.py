@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kaguan.apdu.errors import RuleBroken
+from kaguan.database import told_plainly
 from kaguan.durable import DiskFailed
 from kaguan.personalization.order import Holder
 
@@ -106,12 +107,14 @@ class Job:
     def __init__(self, path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its journals the same rights
         self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        self._path = path
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.OperationalError as error:
+            with told_plainly(path):
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
             self._connection.close()
-            raise DiskFailed(f"{path}: {error}") from None
+            raise
 
     def __enter__(self) -> Job:
         return self
@@ -246,10 +249,15 @@ class Job:
             return connection.execute(query, (*values, claim.number, claim.attempt, State.CLAIMED)).rowcount == 1
 
     def counts(self) -> Counts:
-        """How the rows stand now."""
+        """How the rows stand now.
+
+        Raises:
+            InputError: the file is no job's.
+        """
         query = "SELECT state, count(*), total(apdus) FROM card GROUP BY state"
-        rows = {state: (count, int(apdus)) for state, count, apdus in self._connection.execute(query)}
-        (chips,) = self._connection.execute("SELECT next_chip - first_chip FROM job").fetchone()
+        with told_plainly(self._path):
+            rows = {state: (count, int(apdus)) for state, count, apdus in self._connection.execute(query)}
+            (chips,) = self._connection.execute("SELECT next_chip - first_chip FROM job").fetchone()
         count = {state: rows.get(state, (0, 0))[0] for state in State}
         return Counts(
             pending=count[State.PENDING],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -16,6 +17,7 @@ from kaguan.apdu.errors import InputError
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE
 from kaguan.cms.store import open_store
+from kaguan.database import told_plainly
 
 if TYPE_CHECKING:
     from kaguan.cms.queries import Record
@@ -60,10 +62,30 @@ def _show_lines(record: dict[str, object]) -> None:
         click.echo(f"{name:<{width}}  {text}")
 
 
-def _open_existing(database: str) -> None:
+@contextmanager
+def _in_store(database: str, values: Mapping[str, object]) -> Iterator[None]:
+    """Within the context the store is open, for a command with these values; its troubles are told plainly.
+
+    Raises:
+        InputError: there is no such database, or a value that no database keeps.
+    """
+    require_text(values)
     if not Path(database).is_file():
         raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
     open_store(database)
+    with told_plainly(database):
+        yield
+
+
+def require_text(values: Mapping[str, object]) -> None:
+    """Return when every value is text, or no text at all: the terminal hands on bytes that are none as surrogates.
+
+    Raises:
+        InputError: one of them has such bytes; with its name.
+    """
+    for name, value in values.items():
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise InputError(f"{name.replace('_', '-')} holds bytes that are no UTF-8: type it again")
 
 
 def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
@@ -84,8 +106,8 @@ def asks(command: Command) -> Command:
 
     @wraps(command)
     def ask(*, database: str, as_json: bool, **values: Any) -> None:
-        _open_existing(database)
-        command(Question(as_json), **values)
+        with _in_store(database, values):
+            command(Question(as_json), **values)
 
     return with_options(cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True))
 
@@ -106,10 +128,10 @@ def resumes(command: Command) -> Command:
 def _asked_under(request_id_parameter: Callable[[Command], Command], command: Command) -> Command:
     @wraps(command)
     def change(*, database: str, operator: str, institution: str, request_id: UUID, **values: Any) -> None:
-        _open_existing(database)
-        from kaguan.cms.services.case import Actor
+        with _in_store(database, {"operator": operator, "institution": institution, **values}):
+            from kaguan.cms.services.case import Actor
 
-        command(Request(Actor(operator, institution), request_id), **values)
+            command(Request(Actor(operator, institution), request_id), **values)
 
     return with_options(
         cast("Command", change),

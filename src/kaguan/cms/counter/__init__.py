@@ -1,1 +1,1 @@
-"""The commands that need a card on the counter."""
+"""The counter: its desk, loads and purchases with a card in the reader, and its door."""

@@ -20,9 +20,10 @@ import click
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
 from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resumes, shows_document, with_options
+from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.vault.secret import Pin, Secret
+from kaguan.vault.secret import Pin
 
 if TYPE_CHECKING:
     from kaguan.apdu.link import Link
@@ -136,7 +137,7 @@ def _opened(store: Path, passphrase_file: Path | None) -> KeyVault:
     from kaguan.personalization.keystore import open_store
 
     passphrase = passphrase_of(store, passphrase_file)
-    return open_store(store, None if passphrase is None else Secret(passphrase))
+    return open_store(store, passphrase)
 
 
 @contextmanager
@@ -352,4 +353,4 @@ def replacement_carry_over(at: AtCounter, pin_file: Path | None) -> None:
 
 
 ON_CARDS = (card_read, card_activate, card_block)
-GROUPS = (pin, load, purchase, contribution, replacement)
+GROUPS = (pin, load, purchase, contribution, replacement, reconcile)
