@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from kaguan.apdu.errors import KaguanError, RuleBroken
+
+PART = ".part"
 
 
 class InUse(RuleBroken):
@@ -39,9 +42,9 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises:
         OSError: no room or no right.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
@@ -51,6 +54,12 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def clear_parts(folder: Path) -> None:
+    """Nothing is left of files that a killed process was writing there. Only for who holds the folder's lock."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,7 +15,12 @@ RELOAD = "842400010CD0D5F19C5D6C1F76AA867B2C"
 UNBLOCK = "84240000044B14DB2D"
 LESS_ONE = f"63C{PIN_TRIES - 1:X}"
 
-DIGITS = st.binary(min_size=2, max_size=6).filter(lambda pin: b"\xff" not in pin)
+
+def _bcd(digits: str) -> bytes:
+    return bytes.fromhex(digits + "F" * (len(digits) % 2))
+
+
+DIGITS = st.text("0123456789", min_size=3, max_size=12).map(_bcd)
 
 
 def card_with_tries(tries_left: int, *, value: str = "123456") -> CardImage:
@@ -79,6 +84,8 @@ def test_filling_behind_the_digits_is_no_digit() -> None:
         (card_with_tries(3), "0020000007" + "12" * 7, "6700"),
         (card_with_tries(3), "0020000003FFFFFF", "6700"),
         (card_with_tries(3), "002000000312FF34", "6A80"),
+        (card_with_tries(3), "002000000312345A", "6A80"),
+        (card_with_tries(3), "00200000031F3456", "6A80"),
     ],
 )
 def test_verify_refuses_in_order(image: CardImage, command: str, sw: str) -> None:
@@ -89,6 +96,22 @@ def test_verify_refuses_in_order(image: CardImage, command: str, sw: str) -> Non
 
 def test_the_master_file_has_no_pin() -> None:
     assert terminal().send(VERIFY) == "6A88"
+
+
+@pytest.mark.parametrize("digits", ["ABCDEF", "12345A", "1F3456", "A23456"])
+def test_a_new_pin_is_decimal(digits: str) -> None:
+    card = terminal(at="SSSE")
+    before = card.card.image
+    assert card.send(f"805E010007123456FF{digits}") == "6A80"
+    assert card.send(f"805E010007{digits}FF654321") == "6A80"
+    assert card.card.image is before
+
+
+def test_a_pin_may_have_an_odd_number_of_digits() -> None:
+    card = terminal(at="SSSE")
+    assert card.send("805E010007123456FF65432F") == "9000"
+    assert card.send("805E01000765432FFF123456") == "9000"
+    assert card.send(VERIFY) == "9000"
 
 
 def test_change_pin() -> None:

@@ -191,13 +191,30 @@ def test_an_order_number_is_used_once_and_an_order_has_rows(town):
         order_cards(town.clerk, uuid4(), order_no="B2", rows=[])
 
 
+OF_THE_SECOND = return_row("990100002", OTHER_CERT_NO, "测试人乙")._asdict()
+OF_THE_SECOND = {name: OF_THE_SECOND[name] for name in ("card_no", "cert_no", "name")}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"card_no": "990109999"}, "never ordered"),
         ({"cert_no": CERT_NO}, "another person"),
         ({"bank_card_no": "6229999900000099"}, "another bank card"),
-        ({"card_ident_code": return_row("990100001").card_ident_code}, "belongs to another card"),
+        ({"card_ident_code": "AA"}, "has 1 bytes, not 16"),
+        ({"card_ident_code": "chip"}, "is not hex"),
+        ({"card_ident_code": return_row("990100001").card_ident_code}, "is not of the chip"),
+        ({"atr": return_row("990100001").atr}, "is not of the chip"),
+        ({"atr": "00"}, "not of the length that it announces"),
+        ({"atr": return_row("990100002").atr + "00"}, "not of the length that it announces"),
+        (return_row("990100001")._asdict() | OF_THE_SECOND, "identification code .* belongs to another card"),
+        (
+            {
+                "atr": return_row("990100001").atr,
+                "card_ident_code": return_row("990100001").card_ident_code[:-2] + "FF",
+            },
+            "ATR .* belongs to another card",
+        ),
     ],
 )
 def test_a_return_file_has_to_match_the_order(town, change, complaint):

@@ -144,6 +144,7 @@ class Books(RuleBasedStateMachine):
         }
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_random_orders_keep_the_laws():
     run_state_machine_as_test(
@@ -184,7 +185,15 @@ def test_owned_accounts_need_an_owner_and_others_have_none(code):
         kind_of(code)
 
 
-GUARDED = ["cms_cardevent", "cms_transfer", "cms_entry", "cms_contribution", "cms_receipt", "cms_auditentry"]
+GUARDED = [
+    "cms_cardevent",
+    "cms_transfer",
+    "cms_entry",
+    "cms_contribution",
+    "cms_receipt",
+    "cms_auditentry",
+    "cms_reconciliation",
+]
 
 
 @pytest.mark.django_db

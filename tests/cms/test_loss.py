@@ -23,7 +23,7 @@ from kaguan.cms.rules.refusals import (
     RuleTableError,
 )
 from kaguan.cms.services.issue import activate, hand_over
-from kaguan.cms.services.load import begin_carry_over, begin_load, cancel_load, carried_fen, confirm_load
+from kaguan.cms.services.load import allow_carry_over, begin_carry_over, begin_load, cancel_load, confirm_load
 from kaguan.cms.services.loss import (
     confirm_blocked,
     lapse_loss,
@@ -154,10 +154,12 @@ def test_a_lost_card_is_replaced_and_its_purse_carried_over(town, card):
     town.hand_over(NEW)
     activate(town.teller, uuid4(), card_no=NEW, document=shown())
     asked = {"card_no": NEW, "amount_fen": 5_000, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
-    assert carried_fen(NEW) == 5_000
     with pytest.raises(NotEligible, match="is not blocked"):
         begin_carry_over(town.teller, uuid4(), **asked)
+    with pytest.raises(NotEligible, match="is not blocked"):
+        allow_carry_over(town.teller, uuid4(), card_no=NEW)
     confirm_blocked(town.clerk, uuid4(), card_no=OLD, how="terminal blacklist")
+    assert allow_carry_over(town.teller, uuid4(), card_no=NEW) == 5_000
     first, second = uuid4(), uuid4()
     assert begin_carry_over(town.teller, first, **asked).amount_fen == 5_000
     cancel_load(town.teller, first, why="card removed")
@@ -165,8 +167,10 @@ def test_a_lost_card_is_replaced_and_its_purse_carried_over(town, card):
     begin_carry_over(town.teller, second, **asked)
     confirm_load(town.teller, second, tac="A1B2C3D4")
     assert (balance(purse_account(OLD)), balance(purse_account(NEW))) == (0, 5_000)
-    with pytest.raises(NotEligible, match="has 0 fen, not 5000"):
+    with pytest.raises(NotEligible, match=r"^0 fen can be carried over, not 5000"):
         begin_carry_over(town.teller, uuid4(), **{**asked, "purse_before_fen": 5_000})
+    with pytest.raises(NotEligible, match="nothing that can be carried over"):
+        allow_carry_over(town.teller, uuid4(), card_no=NEW)
     verify_books()
 
 
@@ -200,6 +204,70 @@ def test_the_new_card_waits_until_the_old_one_is_closed(town, card):
         activate(town.teller, uuid4(), card_no=NEW, document=shown())
 
 
+def test_a_replacement_of_a_replacement_brings_what_any_of_its_forerunners_still_held(town, card):
+    third = "990100003"
+    replace_card(town)
+    town.hand_over(NEW)
+    activate(town.teller, uuid4(), card_no=NEW, document=shown())
+    town.load(NEW, 700)
+    report_formal_loss(town.teller, uuid4(), card_no=NEW, document=shown())
+    order_replacement(
+        town.clerk,
+        uuid4(),
+        card_no=NEW,
+        new_card_no=third,
+        order_no="R2",
+        issue_date=date(2026, 4, 1),
+        valid_until=date(2036, 4, 1),
+    )
+    town.receive(third)
+    town.hand_over(third)
+    activate(town.teller, uuid4(), card_no=third, document=shown())
+    with pytest.raises(NotEligible, match=f"chip of card {NEW} is not blocked"):
+        allow_carry_over(town.teller, uuid4(), card_no=third)
+    expected_fen = 0
+    for blocked, held_fen in ((OLD, 5_000), (NEW, 700)):
+        confirm_blocked(town.clerk, uuid4(), card_no=blocked, how="terminal blacklist")
+        assert allow_carry_over(town.teller, uuid4(), card_no=third) == held_fen
+        asked = {"amount_fen": held_fen, "purse_before_fen": expected_fen, "online_sequence": 0, **TERMINAL}
+        load_id = uuid4()
+        begin_carry_over(town.teller, load_id, card_no=third, **asked)
+        confirm_load(town.teller, load_id, tac="A1B2C3D4")
+        expected_fen += held_fen
+        assert balance(purse_account(third)) == expected_fen
+    assert balance(purse_account(OLD)) == balance(purse_account(NEW)) == 0
+    verify_books()
+
+
+def test_two_dead_forerunners_are_emptied_in_one_carry_over(town, card):
+    replace_card(town)
+    Card.objects.filter(card_no=NEW).update(application=Application.NORMAL)
+    town.load(NEW, 700)
+    report_formal_loss(town.teller, uuid4(), card_no=NEW, document=shown())
+    order_replacement(
+        town.clerk,
+        uuid4(),
+        card_no=NEW,
+        new_card_no="990100003",
+        order_no="R2",
+        issue_date=date(2026, 4, 1),
+        valid_until=date(2036, 4, 1),
+    )
+    Card.objects.filter(card_no="990100003").update(application=Application.NORMAL)
+    for blocked in (OLD, NEW):
+        confirm_blocked(town.clerk, uuid4(), card_no=blocked, how="terminal blacklist")
+    asked = {"card_no": "990100003", "amount_fen": 5_700, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
+    load_id = uuid4()
+    begin_carry_over(town.teller, load_id, **asked)
+    cancel_load(town.teller, load_id, why="card removed")
+    assert (balance(purse_account(OLD)), balance(purse_account(NEW))) == (5_000, 700)
+    load_id = uuid4()
+    begin_carry_over(town.teller, load_id, **asked)
+    confirm_load(town.teller, load_id, tac="A1B2C3D4")
+    assert balance(purse_account("990100003")) == 5_700
+    verify_books()
+
+
 def test_a_card_that_replaces_none_has_nothing_to_carry_over(town, card):
     with pytest.raises(NotEligible, match="replaces no other card"):
-        carried_fen(card)
+        allow_carry_over(town.teller, uuid4(), card_no=card)

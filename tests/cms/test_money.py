@@ -9,6 +9,7 @@ import pytest
 
 from cms.town import AT_OTHER_TILL, AT_TILL, CERT_NO, TERMINAL
 from kaguan.cms.ledger.accounts import balance, held_account, merchant_account, personal_account, purse_account
+from kaguan.cms.ledger.posting import Move, post
 from kaguan.cms.ledger.proof import total, verify_books
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Operator, Transfer
 from kaguan.cms.queries import open_reservations
@@ -156,6 +157,36 @@ def test_a_confirmed_load_stays_confirmed_and_other_evidence_is_refused(town, ca
         mark_load_grey(town.teller, load_id)
     with pytest.raises(AlreadyResolved):
         open_load(load_id)
+    assert balances() == (15_000, 5_000, 0)
+
+
+@pytest.mark.parametrize("tac", ["nonsense", "", "A1B2C3D", "A1B2C3D4E5", "a1b2c3d4", "A1B2C3D4\n", "１２３４５６７８"])
+def test_what_is_no_tac_proves_nothing(town, card, tac):
+    load_id, purchase_id = uuid4(), uuid4()
+    begin(town, load_id)
+    with pytest.raises(NotEligible, match="eight upper-case hex digits"):
+        confirm_load(town.teller, load_id, tac=tac)
+    assert balances() == (15_000, 0, 0)
+    confirm_load(town.teller, load_id, tac="A1B2C3D4")
+    authorise_purchase(town.cashier, purchase_id, **AT_TILL, card_no=card, items=DRUGS)
+    with pytest.raises(NotEligible, match="eight upper-case hex digits"):
+        record_purchase(town.cashier, purchase_id, tac=tac)
+    assert balances() == (15_000, 3_500, 0)
+
+
+@pytest.mark.parametrize("amount_fen", [1.5, 100.0, True])
+def test_services_move_whole_fen_only(town, card, amount_fen):
+    town.load(card, 5_000)
+    for attempt in (
+        lambda: begin(town, uuid4(), amount_fen=amount_fen, purse_before_fen=5_000),
+        lambda: authorise_purchase(
+            town.cashier, uuid4(), **AT_TILL, card_no=card, items=[Item(ItemCategory.DRUG, amount_fen)]
+        ),
+        lambda: town.credit(base_fen=amount_fen, month=date(2026, 2, 1)),
+        lambda: post(uuid4(), "test", [Move("PREMIUM_IN", "PA:1", amount_fen)]),
+    ):
+        with pytest.raises(LimitExceeded, match="whole number of fen"):
+            attempt()
     assert balances() == (15_000, 5_000, 0)
 
 

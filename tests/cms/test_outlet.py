@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from cms.counter import (
 )
 from cms.town import CERT_NO, shown
 from kaguan.apdu.chaining import Layer
+from kaguan.apdu.errors import CardLost
 from kaguan.cms.models import AuditEntry, Card, CardEvent, Transfer
 from kaguan.cms.outlet import Outlet
 from kaguan.cms.queries import holder_record
@@ -31,7 +33,6 @@ from kaguan.cms.rules.lifecycle import Pin as PinState
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
-    IdempotencyConflict,
     IllegalTransition,
     InsufficientFunds,
     LimitExceeded,
@@ -43,6 +44,7 @@ from kaguan.cms.rules.refusals import (
 from kaguan.cms.services.lock import cancel, lock, seal
 from kaguan.cms.services.loss import report_formal_loss, report_temporary_loss
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.tear import TornCard
 from kaguan.personalization.keystore import add_factory_key, key_orders
 from kaguan.terminal.conversations.files import select_dedicated
 from kaguan.terminal.conversations.pin import pin_tries_left
@@ -194,6 +196,33 @@ def test_who_may_not_care_for_pins_does_not_reach_the_chip(counter):
     assert card.image == before
 
 
+def test_an_unblocking_that_was_torn_off_goes_on_under_the_same_request(counter):
+    card, request_id = counter.active(), uuid4()
+    for _ in range(3):
+        with pytest.raises(PinRefused):
+            counter.outlet.verify_pin(card, uuid4(), WRONG_PIN)
+    for after_writes in count():
+        torn = TornCard(card, during="PIN UNBLOCK", after_writes=after_writes)
+        try:
+            counter.outlet.unblock_pin(torn, request_id, shown(), NEW_PIN)
+        except CardLost:
+            continue
+        break
+    assert after_writes > 0
+    counter.outlet.verify_pin(card, uuid4(), NEW_PIN)
+    assert CardEvent.objects.filter(card=CARD, event="reset").count() == 1
+
+
+def test_a_try_spent_by_who_may_not_book_it_is_still_told_as_what_it_is(counter):
+    card = counter.active()
+    for left in (2, 1, 0):
+        with pytest.raises(PinRefused, match=f"{left} tries left"):
+            counter.at(counter.town.clerk).verify_pin(card, uuid4(), WRONG_PIN)
+    with pytest.raises(PinBlocked):
+        counter.outlet.verify_pin(card, uuid4(), FIRST_PIN)
+    assert Card.objects.get(pk=CARD).pin == PinState.BLOCKED
+
+
 @pytest.mark.acceptance("S3-2")
 @pytest.mark.acceptance("S3-5")
 @pytest.mark.acceptance("S3-6")
@@ -259,15 +288,6 @@ def test_no_money_moves_by_a_card_that_was_never_activated(counter, sealed):
     with pytest.raises(IllegalTransition, match="sealed" if sealed else "not activated"):
         counter.outlet.load(card, uuid4(), 100, FIRST_PIN)
     assert counter.agrees(card) == 0
-
-
-def test_the_same_load_asked_for_again_is_refused_and_not_done_again(counter):
-    card = counter.funded(0)
-    load_id = uuid4()
-    counter.outlet.load(card, load_id, 100, FIRST_PIN)
-    with pytest.raises(IdempotencyConflict):
-        counter.outlet.load(card, load_id, 100, FIRST_PIN)
-    assert counter.agrees(card) == 100
 
 
 class Answering(Layer):

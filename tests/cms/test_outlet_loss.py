@@ -66,12 +66,52 @@ def test_a_torn_block_is_on_the_books_only_when_the_chip_is_dead(counter):
         except CardLost:
             assert Card.objects.get(pk=CARD).chip_blocked_at is None
             continue
-        break
+        except CardBlocked:
+            break
     assert after_writes > 0
-    assert Card.objects.get(pk=CARD).chip_blocked_at is not None
-    assert CardEvent.objects.filter(card=CARD, event="chip_blocked").count() == 1
     with pytest.raises(CardBlocked):
         counter.outlet.balance_fen(card)
+    assert_presumed(counter)
+
+
+class Dummy:
+    """A piece of plastic with somebody's ATR, to which every command is blocked."""
+
+    def __init__(self, atr):
+        self.atr = atr
+
+    def reset(self):
+        return self.atr
+
+    def close(self):
+        pass
+
+    def transceive(self, command):
+        return bytes.fromhex("6A81")
+
+
+def assert_presumed(counter):
+    """The books presume that the chip is dead, once, and its purse waits all the same."""
+    assert CardEvent.objects.filter(card=CARD, event="presume_block").count() == 1
+    assert not CardEvent.objects.filter(card=CARD, event="chip_blocked").exists()
+    assert Card.objects.get(pk=CARD).chip_blocked_at is None
+    replaced(counter)
+    card = counter.active(SUCCESSOR)
+    with pytest.raises(NotEligible, match="is not blocked"):
+        counter.outlet.carry_over(card, uuid4(), FIRST_PIN)
+
+
+def test_a_dummy_that_says_blocked_proves_nothing(counter):
+    card = counter.funded()
+    report_formal_loss(counter.town.teller, uuid4(), card_no=CARD, document=shown())
+    request_id = uuid4()
+    with pytest.raises(CardLost):
+        counter.outlet.block_card(TornCard(card, during="CARD BLOCK", after_writes=0), request_id)
+    for _ in range(2):
+        with pytest.raises(CardBlocked):
+            counter.outlet.block_card(Dummy(card.atr), request_id)
+    assert_presumed(counter)
+    assert counter.chip_fen(card) == START_FEN
 
 
 def test_a_dead_card_that_nobody_ordered_to_be_blocked_is_only_a_dead_card(counter):

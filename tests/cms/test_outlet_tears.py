@@ -13,6 +13,7 @@ from cms.counter import (
     SUCCESSOR,
     Counter,
     account_fen,
+    behind_the_rules,
     drugs,
     grey_fen,
     open_transfers,
@@ -173,18 +174,11 @@ def test_without_a_proof_the_pin_is_needed_to_tell(counter, kind):
 @pytest.mark.parametrize("kind", COMMAND)
 @pytest.mark.parametrize("next_kind", COMMAND)
 def test_a_card_that_has_gone_on_leaves_what_it_cannot_prove_open(counter, kind, next_kind):
-    """The torn transfer reached the chip, then another transaction took the place of its proof."""
+    """The torn transfer reached the chip, then a terminal that nobody knows took the place of its proof."""
     card = counter.funded(START_FEN)
     transfer_id = torn(counter, kind, card, last_write_of(counter, kind, card))
     held_fen = counter.chip_fen(card)
-    if next_kind == "load" and kind == "load":
-        # The chip holds more than the books: a second load is refused, so that the proof stays.
-        with pytest.raises(NotEligible, match="explained first"):
-            move(counter, next_kind, card, uuid4())
-        assert recover(counter, kind, card, transfer_id).phase == "settled"
-        counter.agrees(card)
-        return
-    move(counter, next_kind, card, uuid4(), amount_fen=100)
+    behind_the_rules(counter, next_kind, card, 100, booked=False)
     for _ in range(2):
         with pytest.raises(NeedsReconciliation, match=r"number \d+, this was number \d+, .* reconciles it"):
             recover(counter, kind, card, transfer_id)
@@ -194,7 +188,7 @@ def test_a_card_that_has_gone_on_leaves_what_it_cannot_prove_open(counter, kind,
     in_books = balance(purse_account(CARD))
     change = {"load": 100, "purchase": -100}[next_kind]
     assert counter.chip_fen(card) == held_fen + change
-    assert counter.chip_fen(card) - in_books == {"load": AMOUNT_FEN, "purchase": 0}[kind]
+    assert counter.chip_fen(card) - in_books == {"load": AMOUNT_FEN, "purchase": 0}[kind] + change
 
 
 @pytest.mark.parametrize("kind", COMMAND)
@@ -203,7 +197,7 @@ def test_a_number_that_another_transfer_used_cancels_the_first(counter, kind, la
     """The torn transfer never reached the chip, and the next one got its number; even a twin is not booked twice."""
     card = counter.funded(START_FEN)
     transfer_id = torn(counter, kind, card, 0)
-    move(counter, kind, card, uuid4(), amount_fen=later_fen)
+    behind_the_rules(counter, kind, card, later_fen, booked=True)
     assert recover(counter, kind, card, transfer_id, pin=None).phase == "void"
     assert counter.agrees(card) == START_FEN + {"load": later_fen, "purchase": -later_fen}[kind]
 
@@ -211,7 +205,7 @@ def test_a_number_that_another_transfer_used_cancels_the_first(counter, kind, la
 def test_a_load_that_did_not_happen_is_cancelled_after_purchases_too(counter):
     card = counter.funded(START_FEN)
     transfer_id = torn(counter, "load", card, 0)
-    move(counter, "purchase", card, uuid4())
+    behind_the_rules(counter, "purchase", card, AMOUNT_FEN, booked=True)
     assert recover(counter, "load", card, transfer_id).phase == "void"
     assert counter.agrees(card) == START_FEN - AMOUNT_FEN
 

@@ -16,10 +16,22 @@ from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Insti
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.cms.rules.refusals import IdempotencyConflict, NotFound, RuleBroken
+from kaguan.cms.rules.refusals import IdempotencyConflict, IllegalTransition, NotFound, RuleBroken
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services import contributions, issue, load, lock, loss, orders, pin, purchase, set_up, stock
+from kaguan.cms.services import (
+    contributions,
+    issue,
+    load,
+    lock,
+    loss,
+    orders,
+    pin,
+    purchase,
+    reconciliation,
+    set_up,
+    stock,
+)
 
 CARD = "990100001"
 ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
@@ -91,6 +103,24 @@ def lost_long_ago(town, request_id):
     )
 
 
+TORN_LOAD, TORN_RECONCILIATION = UUID(int=7), UUID(int=8)
+FOUND_OUT = {
+    "transfer_id": TORN_LOAD,
+    "outcome": reconciliation.Outcome.VOID,
+    "reason": "the chip never had it",
+    "evidence": "terminal journal of 3 February",
+}
+
+
+def torn_load(town, request_id):
+    loading(town, TORN_LOAD)
+
+
+def reconciliation_asked(town, request_id):
+    torn_load(town, request_id)
+    reconciliation.ask_reconciliation(town.clerk, TORN_RECONCILIATION, **FOUND_OUT)
+
+
 def replaced(town, request_id):
     funded(town, request_id)
     loss.report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
@@ -132,6 +162,15 @@ CASES = [
     (loss.report_formal_loss, "teller", active, WITH_DOCUMENT),
     (loss.release_loss, "hotline", in_state(Application.TEMPORARY_LOSS), ON_CARD),
     (loss.lapse_loss, "hotline", lost_long_ago, ON_CARD),
+    (loss.order_block, "teller", in_state(Application.FORMAL_LOSS), ON_CARD),
+    (loss.presume_blocked, "teller", in_state(Application.FORMAL_LOSS), ON_CARD),
+    (reconciliation.ask_reconciliation, "clerk", torn_load, FOUND_OUT),
+    (
+        reconciliation.approve_reconciliation,
+        "supervisor",
+        reconciliation_asked,
+        {"reconciliation_id": TORN_RECONCILIATION},
+    ),
     (loss.confirm_blocked, "teller", in_state(Application.FORMAL_LOSS), {**ON_CARD, "how": "reader"}),
     (lock.lock, "clerk", active, {**ON_CARD, "reason": LockReason.OTHER}),
     (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
@@ -139,6 +178,7 @@ CASES = [
     (lock.cancel, "clerk", active, {**ON_CARD, "reason": CancelReason.DEATH}),
 ]  # fmt: skip
 ALWAYS_REFUSED = {load.refuse_cash_top_up}
+QUESTIONS = {load.allow_load, load.allow_carry_over, purchase.allow_purchase, pin.allow_pin_change}
 
 
 def books():
@@ -159,7 +199,7 @@ def use_cases():
 
 
 def test_every_use_case_is_asked_here():
-    assert set(use_cases()) - ALWAYS_REFUSED == {case[0] for case in CASES}
+    assert set(use_cases()) - ALWAYS_REFUSED - QUESTIONS == {case[0] for case in CASES}
 
 
 @pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=[case[0].__name__ for case in CASES])
@@ -185,6 +225,25 @@ def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare,
     *state_after, counts_after = books()
     assert state_after == state
     assert [after - before for before, after in zip(counts, counts_after, strict=True)] == [0, 0, 0, 1, 0, 0]
+
+
+def test_a_question_is_answered_afresh_and_leaves_nothing_but_its_refusals(town):
+    active(town, None)
+    asked, after = uuid4(), books()
+    for _ in range(2):
+        load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100)
+        pin.allow_pin_change(town.cashier, asked, card_no=CARD)
+    assert books() == after
+    Card.objects.update(application=Application.TEMPORARY_LOSS)
+    for question in (
+        lambda: load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100),
+        lambda: load.allow_carry_over(town.teller, asked, card_no=CARD),
+        lambda: purchase.allow_purchase(town.cashier, asked, card_no=CARD, items=BILL["items"]),
+        lambda: pin.allow_pin_change(town.cashier, asked, card_no=CARD),
+    ):
+        with pytest.raises(IllegalTransition, match="lost"):
+            question()
+        assert AuditEntry.objects.latest("sequence").outcome == "IllegalTransition"
 
 
 def test_a_refusal_changes_the_audit_log_alone_and_may_be_asked_again(town):

@@ -40,6 +40,7 @@ class Town:
 
     administrator: object
     clerk: object
+    supervisor: object
     teller: object
     second_teller: object
     other_bank_teller: object
@@ -100,7 +101,8 @@ def copied(cert_no: str = CERT_NO) -> Document:
 
 
 def return_row(card_no: str, cert_no: str = CERT_NO, name: str = NAME) -> ReturnRow:
-    """A row of the bureau's good return file."""
+    """A row of the bureau's good return file; every card has a chip of its own."""
+    serial = (int(card_no, 36) % 2**32).to_bytes(4, "big").hex().upper()
     return ReturnRow(
         task_id="T1",
         data_seq="1",
@@ -108,8 +110,8 @@ def return_row(card_no: str, cert_no: str = CERT_NO, name: str = NAME) -> Return
         name=name,
         cert_no=cert_no,
         card_no=card_no,
-        card_ident_code=card_no.encode().hex().upper().rjust(32, "0"),
-        atr="3B6D000000814C869900",
+        card_ident_code=f"990100D156000005{serial}00000000",
+        atr=f"3B6D0000008154310086602001{serial}",
         bank_card_no="6229999900000001",
     )
 
@@ -133,6 +135,7 @@ def found_town() -> Town:
         register_operator(administrator, uuid4(), code=code, name=code, institution=institution, roles=[role])
 
     employ("clerk", "SSB", Role.AUTHORITY_CLERK)
+    employ("supervisor", "SSB", Role.AUTHORITY_SUPERVISOR)
     employ("teller", "ICBC-1", Role.OUTLET_TELLER)
     employ("teller2", "ICBC-1", Role.OUTLET_TELLER)
     employ("abc", "ABC-1", Role.OUTLET_TELLER)
@@ -147,6 +150,7 @@ def town_again() -> Town:
     return Town(
         administrator=Actor("admin", "SSB"),
         clerk=Actor("clerk", "SSB"),
+        supervisor=Actor("supervisor", "SSB"),
         teller=Actor("teller", "ICBC-1"),
         second_teller=Actor("teller2", "ICBC-1"),
         other_bank_teller=Actor("abc", "ABC-1"),

@@ -16,9 +16,9 @@ from kaguan.cms.store import open_store
 def trade(database: str, card_file: Path, seed: int) -> None:
     """Loads and purchases of a few fen, never ending."""
     open_store(database)
-    from cms.counter import FIRST_PIN, Counter, drugs
-    from cms.town import town_again
-    from kaguan.emulator.imagefile import FileCard
+    from cms.counter import FIRST_PIN, Counter, drugs  # noqa: PLC0415 - Django has to be ready
+    from cms.town import town_again  # noqa: PLC0415 - Django has to be ready
+    from kaguan.emulator.imagefile import FileCard  # noqa: PLC0415 - Django has to be ready
 
     dice = Random(seed)
     counter = Counter(town_again())

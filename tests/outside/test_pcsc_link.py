@@ -25,6 +25,8 @@ from outside.readers import NAME, Readers
 from terminal.counter import TERMINAL, WHEN, Counting, Losing, balance_fen, keys, ready_to_pay
 from terminal.doors import call
 
+pytestmark = pytest.mark.slow
+
 BEFORE = 10_000
 
 

@@ -9,7 +9,7 @@ import pytest
 from card.cards import PIN_TRIES, SELECT_SSSE, SSSE_NAME, specimen
 from outside.readers import Readers
 
-pytestmark = pytest.mark.usefixtures("inserted")
+pytestmark = [pytest.mark.usefixtures("inserted"), pytest.mark.slow]
 FCI = f"6F16840F{SSSE_NAME}A50388011E"
 
 

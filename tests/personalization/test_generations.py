@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.card_os.profile.model import FilesMade
-from kaguan.emulator.cli import card as card_door
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.cli import card as card_door
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.check import CheckVerdict, check_card, keys_needed

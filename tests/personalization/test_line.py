@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -18,10 +19,16 @@ import pytest
 from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image
+from kaguan.personalization.keystore import key_orders, passphrase_path
 from kaguan.personalization.order import open_order
 from kaguan.personalization.returnfile import read_rejects, read_return
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.script import converse
+from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.sealing import StoreKind
+from kaguan.vault.secret import Secret
+from kaguan.vault.software import SoftwareVault
+from kaguan.vault.vault import Usage
 from personalization.orders import Order
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -68,6 +75,7 @@ def test_an_order_becomes_cards_and_return_files(tmp_path: Path) -> None:
     assert json.loads(status.stdout)["good"] == 3
 
 
+@pytest.mark.slow
 def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     before = {path.name: path.read_bytes() for path in (tmp_path / "cards").iterdir()}
@@ -77,6 +85,7 @@ def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report.json").read_text())["made_in_this_run"] == 0
 
 
+@pytest.mark.slow
 def test_another_order_does_not_get_into_the_folder(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     refused = kaguan("perso", "run", TWO_HUNDRED, "--out", tmp_path)
@@ -142,6 +151,7 @@ def test_a_bad_row_stops_the_order_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "job" / "return-good.txt").exists()
 
 
+@pytest.mark.slow
 def test_bad_rows_may_be_skipped_and_are_answered_with_their_reasons(tmp_path: Path) -> None:
     order = spoiled_in_row_two(tmp_path)
     done = kaguan("perso", "run", order, "--out", tmp_path / "job", "--skip-bad")
@@ -160,6 +170,7 @@ def test_a_fault_of_the_file_is_never_skipped(tmp_path: Path) -> None:
     assert refused.returncode == 7
 
 
+@pytest.mark.slow
 def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     wrong = tmp_path / "wrong"
@@ -170,6 +181,7 @@ def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> N
     assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.slow
 def test_a_given_store_makes_the_cards(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     store = tmp_path / "moved.store"
@@ -201,6 +213,87 @@ def test_a_full_disk_is_said_and_the_same_command_finishes(tmp_path: Path) -> No
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
+def test_orphans_of_a_killed_run_take_nothing_from_the_next(tmp_path: Path) -> None:
+    """Stations that were stopped before they began wake up in the middle of another run."""
+    command = [sys.executable, "-m", "kaguan", "perso", "run", str(TWO_HUNDRED), "--out", str(tmp_path)]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    orphans = wait_for_children(first.pid)
+    time.sleep(0.05)  # they have become programs of their own, and have not begun to work
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGSTOP)
+    first.kill()
+    first.wait()
+    second = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    wait_for_cards(tmp_path, 20)
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGCONT)
+    assert second.wait(60) == 0
+    assert_every_holder_has_one_card(TWO_HUNDRED, tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["good"] == 200
+
+
+def test_a_reader_that_fails_is_no_rows_fault(tmp_path: Path) -> None:
+    """Without a PC/SC service nothing is rejected: the job waits for a better day."""
+    nowhere = {**os.environ, "PCSCLITE_CSOCK_NAME": str(tmp_path / "nobody")}
+    run = kaguan("perso", "run", THREE, "--out", tmp_path / "job", "--backend", "pcsc", "--reader", "0", env=nowhere)
+    assert run.returncode == 4, run.stderr
+    status = json.loads(kaguan("perso", "status", tmp_path / "job", "--json").stdout)
+    assert (status["pending"], status["rejected"]) == (3, 0)
+
+
+def test_a_store_without_the_keys_is_no_rows_fault(tmp_path: Path) -> None:
+    vault = SoftwareVault.empty(StoreKind.TEST)
+    vault.generate("TK", Usage.TRANSPORT, Algorithm.TDES, os.urandom)
+    store = tmp_path / "poor.store"
+    store.write_bytes(vault.sealed(Secret(b"open"), os.urandom))
+    passphrase_path(store).write_bytes(b"open\n")
+    run = kaguan("perso", "run", THREE, "--out", tmp_path / "job", "--keys", store)
+    assert run.returncode == 6, run.stderr
+    assert not list((tmp_path / "job" / "cards").iterdir())
+
+
+def test_a_live_store_does_not_go_onto_emulated_chips(tmp_path: Path) -> None:
+    profile = load_profile("ssc-v2")
+    vault = SoftwareVault.empty(StoreKind.LIVE)
+    for order in key_orders(profile):
+        vault.generate(order.label, order.usage, order.algorithm, os.urandom, levels=order.levels)
+    vault.generate("TK", Usage.TRANSPORT, Algorithm.TDES, os.urandom)
+    store, passphrase = tmp_path / "live.store", tmp_path / "passphrase"
+    store.write_bytes(vault.sealed(Secret(b"open"), os.urandom))
+    passphrase.write_bytes(b"open\n")
+    run = kaguan("perso", "run", THREE, "--out", tmp_path / "job", "--keys", store, "--passphrase-file", passphrase)
+    assert run.returncode == 5, run.stderr
+    assert "live" in run.stderr
+    shutil.copy(passphrase, passphrase_path(store))
+    beside = kaguan("perso", "run", THREE, "--out", tmp_path / "other", "--keys", store)
+    assert beside.returncode == 6
+    assert "lies beside it" in beside.stderr
+
+
+@pytest.mark.slow
+def test_what_a_job_began_with_it_goes_on_with(tmp_path: Path) -> None:
+    kaguan("perso", "run", THREE, "--out", tmp_path / "job")
+    store = tmp_path / "job" / "keys" / "test.store"
+    moved = tmp_path / "moved.store"
+    for path in (store, passphrase_path(store)):
+        shutil.copy(path, moved.with_name(path.name.replace("test.store", "moved.store")))
+    refused = kaguan("perso", "run", THREE, "--out", tmp_path / "job", "--keys", moved)
+    assert refused.returncode == 5
+    assert "was begun with store" in refused.stderr
+
+
+def test_what_is_about_people_is_for_the_owner_alone(tmp_path: Path) -> None:
+    out = tmp_path / "job"
+    assert kaguan("perso", "run", THREE, "--out", out).returncode == 0
+    modes = {path.relative_to(out): stat.S_IMODE(path.stat().st_mode) for path in out.rglob("*") if path.is_file()}
+    about_people = [path for path in modes if path.suffix in {".card", ".sqlite", ".store", ".passphrase"}]
+    about_people += [path for path in modes if path.name.startswith("return-")]
+    assert len(about_people) >= 8
+    assert {modes[path] for path in about_people} == {0o600}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+
+
 def spoiled_in_row_two(folder: Path) -> Path:
     """An order of five holders, the second of no sex that the standard knows."""
     order = Order()
@@ -215,6 +308,15 @@ def wait_for_cards(out: Path, least: int) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("no cards came")
+
+
+def wait_for_children(pid: int) -> list[int]:
+    """The process ids of two children, as soon as they are there."""
+    for _ in range(600):
+        if len(children := children_of(pid)) == 2:
+            return children
+        time.sleep(0.005)
+    raise AssertionError("no stations came")
 
 
 def children_of(pid: int) -> list[int]:

@@ -298,8 +298,6 @@ def test_it_tells_nothing_and_gives_nothing_away() -> None:
     assert vault.info(ref).check_value.value == bytes(3)
     with pytest.raises(UsageForbidden):
         vault.check_value(ref)
-    with pytest.raises(UsageForbidden):
-        vault.decipher(ref, bytes(8))
     command = CommandApdu(0x84, 0x24, 0x00, 0x01)
     pin = Pin.of("123456")
     for scheme, append, encrypted in ((Scheme.PBOC, None, True), (Scheme.SSC, ref, True), (Scheme.SSC, pin, False)):

@@ -69,6 +69,18 @@ def test_an_included_tape_that_is_missing_is_named(card: Path, tmp_path: Path) -
     assert "none.apdu" in ended.complaint
 
 
+@pytest.mark.parametrize("way", ["../secret.apdu", "{outside}", "link.apdu"])
+def test_a_tape_includes_nothing_from_outside_its_folder(card: Path, tmp_path: Path, way: str) -> None:
+    outside = tmp_path / "secret.apdu"
+    outside.write_text("hunter2")
+    file = tape(tmp_path / "tapes", f".include {way.format(outside=outside)}")
+    (tmp_path / "tapes" / "link.apdu").symlink_to(outside)
+    ended = call("tape", "run", file, "--card", card)
+    assert ended.code == 7
+    assert "outside" in ended.complaint
+    assert "hunter2" not in ended.complaint
+
+
 def test_a_tape_that_is_no_utf_8_is_told(card: Path, tmp_path: Path) -> None:
     file = tmp_path / "old.apdu"
     file.write_bytes("// 卡".encode("gb18030"))

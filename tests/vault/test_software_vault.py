@@ -53,7 +53,6 @@ def _vault(*keys: tuple[str, Usage, bytes], levels: int = 1) -> SoftwareVault:
 def _verbs(vault: KeyVault, ref: KeyRef) -> dict[Verb, Callable[[], object]]:
     return {
         Verb.ENCIPHER: lambda: vault.encipher(ref, bytes(8)),
-        Verb.DECIPHER: lambda: vault.decipher(ref, bytes(8)),
         Verb.MAC: lambda: vault.mac(ref, b"message"),
         Verb.PROTECT: lambda: vault.protect(ref, Scheme.PBOC, COMMAND, CHALLENGE, encrypted=False),
         Verb.WRAP: lambda: vault.protect(ref, Scheme.PBOC, COMMAND, CHALLENGE, encrypted=True, append=ref),
@@ -62,12 +61,25 @@ def _verbs(vault: KeyVault, ref: KeyRef) -> dict[Verb, Callable[[], object]]:
 
 @pytest.mark.parametrize(("usage", "verb"), list(itertools.product(Usage, Verb)))
 def test_a_key_does_what_its_usage_allows_and_nothing_else(usage: Usage, verb: Verb) -> None:
-    act = _verbs(_vault(("key", usage, bytes(range(16)))), KeyRef("key").diversified(FACTOR))[verb]
+    ref = KeyRef("key").diversified(FACTOR)
+    act = _verbs(_vault(("key", usage, bytes(range(16)))), ref.session(CHALLENGE) if verb is Verb.ENCIPHER else ref)[
+        verb
+    ]
     if verb in usage.verbs:
         act()
     else:
         with pytest.raises(UsageForbidden, match="must not"):
             act()
+
+
+@pytest.mark.parametrize("usage", [usage for usage in Usage if Verb.ENCIPHER in usage.verbs])
+def test_enciphering_with_a_long_lived_key_would_hand_out_its_sessions(usage: Usage) -> None:
+    """What a card calls a process key is its key applied to a challenge: nobody may have that done to a block."""
+    vault = _vault(("key", usage, bytes(range(16))))
+    with pytest.raises(UsageForbidden, match="session"):
+        vault.encipher(KeyRef("key").diversified(FACTOR), CHALLENGE)
+    with pytest.raises(UsageForbidden, match="session"):
+        vault.encipher(KeyRef("key").diversified(FACTOR).folded(), CHALLENGE)
 
 
 @pytest.mark.parametrize(("usage", "verb"), [(usage, verb) for usage in Usage for verb in sorted(usage.verbs)])

@@ -6,127 +6,20 @@ Django is loaded inside the commands, after the database is known, so that `kagu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import click
 
 from kaguan.apdu.errors import InputError
+from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
+from kaguan.cms.counter import cli as counter
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE
 from kaguan.cms.store import open_store
-
-if TYPE_CHECKING:
-    from kaguan.cms.queries import Record
-    from kaguan.cms.services.case import Actor
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A read of the open database, and how its answer is shown."""
-
-    as_json: bool
-
-    def show(self, record: Record | list[Record]) -> None:
-        """Leave the record on the screen, as JSON or as one line a value."""
-        if self.as_json:
-            click.echo(json.dumps(record, ensure_ascii=False, indent=2))
-            return
-        for part in record if isinstance(record, list) else [record]:
-            _show_lines(part)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A change of the open database: asked for by whom, and under which id."""
-
-    actor: Actor
-    request_id: UUID
-
-    def show(self, result: Any) -> None:
-        """Leave the result of the use case on the screen."""
-        _show_lines({"request_id": str(self.request_id), **asdict(result)})
-
-
-def _show_lines(record: dict[str, object]) -> None:
-    width = max(len(name) for name in record)
-    for name, value in record.items():
-        text = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
-        click.echo(f"{name:<{width}}  {text}")
-
-
-def _open_existing(database: str) -> None:
-    if not Path(database).is_file():
-        raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
-    open_store(database)
-
-
-def _with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _database(command: Command) -> Command:
-    return click.option(
-        "--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE"
-    )(command)
-
-
-def asks(command: Command) -> Command:
-    """Give a read the options `--db` and `--json`, and call it with a Question."""
-
-    @wraps(command)
-    def ask(*, database: str, as_json: bool, **values: Any) -> None:
-        _open_existing(database)
-        command(Question(as_json), **values)
-
-    return _with_options(cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True))
-
-
-def changes(command: Command) -> Command:
-    """Give a change the options `--db`, who asks from where, and the request's id, and call it with a Request."""
-
-    @wraps(command)
-    def change(*, database: str, operator: str, institution: str, request_id: UUID, **values: Any) -> None:
-        _open_existing(database)
-        from kaguan.cms.services.case import Actor
-
-        command(Request(Actor(operator, institution), request_id), **values)
-
-    return _with_options(
-        cast("Command", change),
-        _database,
-        click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
-        click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
-        click.option("--request-id", type=click.UUID, default=uuid4, help="Give it again to ask the same again."),
-    )
-
-
-def shows_document(command: Command) -> Command:
-    """Give a change the options for the identity document on the counter, and call it with a Document."""
-
-    @wraps(command)
-    def show(*, cert_type: str, cert_no: str, original: bool, **values: Any) -> None:
-        command(document=Document(cert_type, cert_no, original), **values)
-
-    return _with_options(
-        cast("Command", show),
-        click.option("--cert-type", default="01", show_default=True),
-        click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
-        click.option("--original/--copy", required=True, help="What was shown."),
-    )
+from kaguan.database import told_plainly
 
 
 @click.group()
@@ -148,10 +41,12 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
             region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
         except ValueError as error:
             raise InputError(f"{settings_file.name} is no JSON: {error}") from error
+    require_text({"region": region_code, "authority": authority, "administrator": administrator})
     open_store(database)
     from kaguan.cms.services.set_up import found
 
-    found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
+    with told_plainly(database):
+        found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
     click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
 
 
@@ -386,3 +281,9 @@ def audit_verify(question: Question) -> None:
     from kaguan.cms.audit import verify_chain
 
     question.show(verify_chain()._asdict())
+
+
+for command in counter.ON_CARDS:
+    card.add_command(command)
+for group in counter.GROUPS:
+    cms.add_command(group)

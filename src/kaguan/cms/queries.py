@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of, personal_account, purse_account
 from kaguan.cms.ledger.posting import Phase, first_of, moves_of
-from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder, Transfer
+from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder, Reconciliation, Transfer
 from kaguan.cms.rules.documents import mask_name, mask_number
 from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
 from kaguan.cms.rules.refusals import NotFound
@@ -98,6 +98,26 @@ def open_reservations() -> list[Record]:
             **transfer.content["memo"],
         }
         for transfer in pending
+    ]
+
+
+def asked_reconciliations() -> list[Record]:
+    """Return every reconciliation that can still be approved, oldest first: its transfer has not ended yet."""
+    open_ids = {row["transfer"] for row in open_reservations()}
+    return [
+        {
+            "reconciliation": str(asked.pk),
+            "transfer": str(asked.transfer.pk),
+            "card_no": asked.transfer.content["memo"]["card_no"],
+            "amount_fen": sum(move.amount_fen for move in moves_of(asked.transfer)),
+            "outcome": asked.outcome,
+            "reason": asked.reason,
+            "evidence": asked.evidence,
+            "asked_by": asked.asked_by,
+            "at": asked.at.isoformat(timespec="seconds"),
+        }
+        for asked in Reconciliation.objects.select_related("transfer").order_by("at")
+        if str(asked.transfer.pk) in open_ids
     ]
 
 

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from kaguan.cms.settings import DATABASE_VARIABLE, database_settings
+from kaguan.database import told_plainly
 
 SETTINGS_MODULE: Final = "kaguan.cms.settings"
 
@@ -14,6 +15,10 @@ def open_store(database: str) -> None:
     """Leave Django ready over the SQLite file, which exists and has every migration.
 
     Call it before importing models, ledger or services. Called again, it moves to that file.
+
+    Raises:
+        InputError: the file is no such database.
+        InUse: another process holds it.
     """
     os.environ[DATABASE_VARIABLE] = database
     _keep_private(database)
@@ -21,8 +26,9 @@ def open_store(database: str) -> None:
     import django  # noqa: PLC0415 (the settings have to be chosen before Django is loaded)
 
     django.setup()
-    _move_to(database)
-    _migrate()
+    with told_plainly(database):
+        _move_to(database)
+        _migrate()
 
 
 def _keep_private(database: str) -> None:

@@ -11,7 +11,7 @@ from kaguan.apdu.errors import RuleBroken
 from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.profile import CardProfile, load_profile
-from kaguan.emulator.imagefile import load_image, save_image
+from kaguan.emulator.imagefile import load_image, replace_image, save_image
 from kaguan.emulator.imageview import describe, differences, lines
 from kaguan.emulator.module_stock import security_module
 from kaguan.emulator.native_stock import native_card
@@ -37,9 +37,10 @@ def new(card: Path, profile: str, blank: bool, serial: str, force: bool) -> None
     """Make a card: the profile's specimen with public test keys and PIN 123456, or a blank chip."""
     number = _serial(serial)
     chosen = load_profile(profile)
-    if card.exists() and not force:
+    store = replace_image if card.exists() else save_image
+    if store is replace_image and not force:
         raise RuleBroken(f"{card} is there already: choose another name, or replace it with --force")
-    save_image(card, blank_chip(chosen, number) if blank else _finished(chosen, number))
+    store(card, blank_chip(chosen, number) if blank else _finished(chosen, number))
     click.echo(f"{card}: {'blank chip' if blank else 'specimen card'} of profile {profile}")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,10 @@ Decoder = Callable[[Any], Any]
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in typing.get_args(writes.Write)}
 
+_TWO_BYTES = ("bytes", "fid", "offset", "sequence", "size")
+_GREATEST: Mapping[str, int] = {"fen": 0xFFFF_FFFF, **dict.fromkeys(_TWO_BYTES, 0xFFFF)}
+"""How large a number may be, by the last word of its name; a byte where it is not here."""
+
 
 def encode_image(image: CardImage) -> Any:
     """The image as a JSON value."""
@@ -35,7 +40,8 @@ def decode_image(value: Any) -> CardImage:
     Raises:
         InputError: it is none.
     """
-    return _decoded(CardImage, value)  # type: ignore[no-any-return]
+    with _well_formed("card image"):
+        return _codec(CardImage)[1](value)  # type: ignore[no-any-return]
 
 
 def encode_group(group: Group) -> Any:
@@ -49,19 +55,17 @@ def decode_group(value: Any) -> Group:
     Raises:
         InputError: it is none.
     """
-    try:
-        return tuple(_decoded(_BY_NAME[name], fields) for name, fields in value)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"no group of writes: {error}") from None
+    with _well_formed("group of writes"):
+        return tuple(_codec(_BY_NAME[name])[1](fields) for name, fields in value)
 
 
-def _decoded(kind: type, value: Any) -> Any:
+@contextmanager
+def _well_formed(what: str) -> Iterator[None]:
+    """Whatever decoding stumbles over within the context is an `InputError`, which quotes nothing: it may be a key."""
     try:
-        return _codec(kind)[1](value)
-    except InputError:
-        raise
+        yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"no {kind.__name__}: {error}") from None
+        raise InputError(f"this is no {what} ({type(error).__name__})") from None
 
 
 @cache
@@ -70,8 +74,8 @@ def _codec(kind: Any) -> tuple[Encoder, Decoder]:
     origin = typing.get_origin(kind)
     if kind is bytes:
         return bytes.hex, bytes.fromhex
-    if kind in (int, str):
-        return _same, _typed(kind)
+    if kind is str:
+        return _same, _text
     if kind is AccessRule:
         return str, parse_rule
     if origin is tuple:
@@ -96,7 +100,10 @@ def _codec(kind: Any) -> tuple[Encoder, Decoder]:
 
 def _named_tuple_codec(kind: Any) -> tuple[Encoder, Decoder]:
     hints = typing.get_type_hints(kind)
-    codecs = [_codec(hints[name]) for name in kind._fields]
+    codecs = [
+        (_same, _number_to(_GREATEST.get(name.rpartition("_")[2], 0xFF))) if hints[name] is int else _codec(hints[name])
+        for name in kind._fields
+    ]
     encoders = [codec[0] for codec in codecs]
     decoders = [codec[1] for codec in codecs]
 
@@ -113,10 +120,16 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _typed(kind: type) -> Decoder:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise TypeError(f"{kind.__name__} expected, not {type(value).__name__}")
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
+def _number_to(greatest: int) -> Decoder:
+    def read(value: Any) -> int:
+        if type(value) is not int or not 0 <= value <= greatest:
+            raise ValueError
         return value
 
     return read

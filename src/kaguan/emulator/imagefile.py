@@ -24,6 +24,7 @@ from kaguan.card_os.writes import Group, apply
 from kaguan.durable import lock, write_whole
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagecodec import decode_group, decode_image, encode_group, encode_image
+from kaguan.emulator.soundness import require_sound
 
 FORMAT = "kaguan-card-1"
 _OWNER_ONLY = 0o600
@@ -36,6 +37,21 @@ def save_image(path: Path, image: CardImage) -> None:
         OSError: no room or no right; the file is then what it was before.
     """
     write_whole(path, _line({"format": FORMAT, "image": encode_image(image)})[0], mode=_OWNER_ONLY)
+
+
+def replace_image(path: Path, image: CardImage) -> None:
+    """The file, whatever it held, holds this image as one snapshot.
+
+    Raises:
+        NoCard: there is no such file.
+        InUse: another process holds the card.
+        OSError: as `save_image`.
+    """
+    descriptor = _locked(path)
+    try:
+        save_image(path, image)
+    finally:
+        os.close(descriptor)
 
 
 def load_image(path: Path) -> CardImage:
@@ -63,7 +79,7 @@ class CardFile:
         """
         self.path = path
         self._sync = sync
-        self._descriptor = self._locked()
+        self._descriptor = _locked(path)
         try:
             self.image, self._journal, self._end, self._checksum = _read(path)
             os.ftruncate(self._descriptor, self._end)
@@ -111,22 +127,6 @@ class CardFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _locked(self) -> int:
-        """The open file, locked, and still the one that the name means (a compaction may have replaced it)."""
-        while True:
-            try:
-                descriptor = os.open(self.path, os.O_RDWR)
-            except FileNotFoundError:
-                raise NoCard(f"{self.path}: there is no such card image; make one with 'kaguan card new'") from None
-            try:
-                lock(descriptor, f"card {self.path}")
-                if os.fstat(descriptor).st_ino == self.path.stat().st_ino:
-                    return descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-
 
 class FileCard(EmulatedCard):
     """An emulated card whose memory is a file. Close it, or use it as a context, to free the file."""
@@ -167,6 +167,27 @@ class FileCard(EmulatedCard):
         self.close()
 
 
+def _locked(path: Path) -> int:
+    """The open file, locked, and still the one that the name means (a compaction may have replaced it)."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            raise _no_card(path) from None
+        try:
+            lock(descriptor, f"card {path}")
+            if os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _no_card(path: Path) -> NoCard:
+    return NoCard(f"{path}: there is no such card image; make one with 'kaguan card new'")
+
+
 def _line(value: Any, before: int = 0) -> tuple[bytes, int]:
     """The line for this value after a line with that checksum, and its own checksum."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
@@ -179,7 +200,7 @@ def _read(path: Path) -> tuple[CardImage, int, int, int]:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise NoCard(f"{path}: there is no such card image; make one with 'kaguan card new'") from None
+        raise _no_card(path) from None
     lines = raw.split(b"\n")
     tail = lines.pop()  # empty when the last line has its end
     checksum = 0
@@ -191,25 +212,33 @@ def _read(path: Path) -> tuple[CardImage, int, int, int]:
     if len(values) > 1 and values[-1] is None and not torn:
         values.pop()
         lines.pop()
-    image: CardImage | None = None
-    for number, value in enumerate(values, 1):
-        try:
-            if number == 1:
-                if not isinstance(value, dict) or value.get("format") != FORMAT:
-                    raise InputError("this is no card image")
-                image = decode_image(value.get("image"))
-            elif value is None:
-                raise InputError("the checksum is wrong: the file is damaged")
-            elif image is not None:
-                image = apply(image, decode_group(value))
-        except InputError as error:
-            raise PlacedInputError(str(error), file=str(path), line=number) from None
-        except KeyError:
-            raise PlacedInputError("a write to what the card does not have", file=str(path), line=number) from None
-    if image is None:
-        raise PlacedInputError("this is no card image", file=str(path))
+    image = _replayed(values, path)
     checksum = int(lines[-1].partition(b" ")[0], 16)
     return image, len(lines[0]) + 1, sum(len(line) + 1 for line in lines), checksum
+
+
+def _replayed(values: list[Any], path: Path) -> CardImage:
+    """The snapshot that the first value is, after every group that follows; a value is None where a line is damaged."""
+    number = 1
+    try:
+        image = _snapshot(values[0] if values else None)
+        for value in values[1:]:
+            number += 1
+            if value is None:
+                raise InputError("the checksum is wrong: the file is damaged")
+            image = apply(image, decode_group(value))
+        require_sound(image)
+    except InputError as error:
+        raise PlacedInputError(str(error), file=str(path), line=number) from None
+    except KeyError:
+        raise PlacedInputError("a write to what the card does not have", file=str(path), line=number) from None
+    return image
+
+
+def _snapshot(value: Any) -> CardImage:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise InputError("this is no card image")
+    return decode_image(value.get("image"))
 
 
 def _value(line: bytes, before: int) -> tuple[Any, int]:
@@ -218,5 +247,5 @@ def _value(line: bytes, before: int) -> tuple[Any, int]:
     found = zlib.crc32(text, before)
     try:
         return (json.loads(text) if int(checksum, 16) == found else None), found
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, found

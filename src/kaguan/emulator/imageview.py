@@ -158,8 +158,12 @@ def _record(spec: FileSpec | None, record: bytes) -> str:
 def _fields(spec: FileSpec | None, file: Elementary) -> Iterator[tuple[str, str]]:
     known = {field.tag: field for field in spec.fields} if spec else {}
     seen: Counter[int] = Counter()
-    for raw in file.records:
-        tag, value = next(records(raw))
+    for number, raw in enumerate(file.records, 1):
+        try:
+            ((tag, value),) = records(raw)
+        except (InputError, ValueError):  # cut off, or several in one: a log may lie in a file of any kind
+            yield f"record {number}", f"unreadable: {raw.hex().upper()}"
+            continue
         field = known.get(tag)
         seen[tag] += 1
         several = f"{tag:02X}" if seen[tag] == 1 else f"{tag:02X}:{seen[tag]:02d}"

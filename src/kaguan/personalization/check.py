@@ -1,18 +1,21 @@
 """The read-back: a finished card is read by ordinary commands and compared with the order's own text.
 
-Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in.
+Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in, and
+what the order did not bring against the profile's defaults. Every key that can be shown without changing the card is
+shown: IRK by INTERNAL AUTHENTICATE, every external key by EXTERNAL AUTHENTICATE, the load key by MAC1 of a load of
+nothing. The purchase, TAC and messaging keys leave no such trace.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaguan.apdu.errors import KaguanError, ProfileError
+from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.textcodec import normalise
-from kaguan.card_os.profile import AccessRule, CardProfile, DedicatedSpec, FileKind, FileSpec
-from kaguan.card_os.profile.rules import LOCAL, PIN_RIGHT
+from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec
 from kaguan.personalization.order import FieldKey, Holder
-from kaguan.personalization.record import gets_records
+from kaguan.personalization.recipe import card_ident_code
+from kaguan.personalization.record import IDENT_CODE, default_text, gets_records
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import authenticate_as, prove_genuine
 from kaguan.terminal.conversations.files import (
@@ -22,11 +25,14 @@ from kaguan.terminal.conversations.files import (
     select_dedicated,
     select_file,
 )
+from kaguan.terminal.conversations.load import begin_load
 from kaguan.terminal.conversations.pin import pin_tries_left, verify_pin
 from kaguan.terminal.conversations.purse import read_balance
 from kaguan.terminal.script import Script
 from kaguan.vault.secret import Pin
 from kaguan.vault.vault import Usage
+
+_NO_TERMINAL = bytes(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,13 @@ def _check_application(
     keys: CardKeys, spec: DedicatedSpec, holder: Holder, photo: bytes, faults: list[str]
 ) -> Script[None]:
     written = [file for file in spec.files if _written(keys.profile, holder, file)]
-    if not written and not spec.purses:
+    if not written and not spec.purses and not spec.keys:
         return
     yield from select_dedicated(spec)
-    shown: set[int] = set()
+    for key in spec.keys:
+        if key.usage is Usage.EXTERNAL_AUTHENTICATION:
+            yield from authenticate_as(keys, key.master_label, key.version)
     for file in written:
-        for reference in keys_needed(file.read) - shown:
-            yield from authenticate_as(keys, _master_label(keys.profile, spec, reference))
-            shown.add(reference)
         if file.photo:
             yield from select_file(file.fid)
             if (yield from read_binary(len(photo))) != photo:
@@ -95,10 +100,9 @@ def _check_application(
                 if (yield from read_record(number)) != entry:
                     faults.append(f"{spec.name}/{file.name} is no directory of the applications")
         else:
-            yield from _check_fields(file, holder, faults)
-    for _ in spec.purses:
-        if (yield from read_balance()):
-            faults.append("the wallet is not empty")
+            yield from _check_fields(keys, file, holder, faults)
+    if spec.purses:
+        yield from _check_wallet(keys, faults)
 
 
 def _written(profile: CardProfile, holder: Holder, file: FileSpec) -> bool:
@@ -108,28 +112,22 @@ def _written(profile: CardProfile, holder: Holder, file: FileSpec) -> bool:
     return file.directory or (bool(file.fields) and gets_records(profile, holder, file))
 
 
-def keys_needed(rule: AccessRule) -> frozenset[int]:
-    """The references of the keys that must be authenticated besides the PIN: as few as the rule asks for."""
-    ways = (frozenset(right for right in rights if right != PIN_RIGHT) for rights in rule.alternatives)
-    return min(ways, key=lambda way: (len(way), sorted(way)), default=frozenset())
-
-
-def _master_label(profile: CardProfile, spec: DedicatedSpec, reference: int) -> str:
-    """The key with that reference in this application, or for a global one in those above."""
-    for key in spec.keys:
-        if key.reference == reference and key.usage is Usage.EXTERNAL_AUTHENTICATION:
-            return key.master_label
-    if reference & LOCAL or not spec.parent:
-        raise ProfileError(f"{spec.name} has no key {reference:02X}, which its files ask for", file=profile.name)
-    return _master_label(profile, profile.by_name[spec.parent], reference)
-
-
-def _check_fields(file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
+def _check_fields(keys: CardKeys, file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
     texts = yield from read_all_records(file, by_sfi=True)
     for field in file.fields:
         key = FieldKey(file.dedicated, file.name, field.tag)
         expected = holder.columns.get(key.column)
+        if key == IDENT_CODE:
+            expected = card_ident_code(keys).hex().upper()
+        elif expected is None:
+            expected = default_text(keys.profile, key)
         if field.tag not in texts:
             faults.append(f"{key.column} is not on the card")
-        elif expected is not None and texts[field.tag] != normalise(expected):
+        elif texts[field.tag] != normalise(expected):
             faults.append(f"{key.column} is not what was ordered")
+
+
+def _check_wallet(keys: CardKeys, faults: list[str]) -> Script[None]:
+    if (yield from read_balance()):
+        faults.append("the wallet is not empty")
+    yield from begin_load(keys, 0, _NO_TERMINAL)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from kaguan.apdu.errors import RuleBroken, VaultError
 from kaguan.card_os.profile import load_profile
 from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
 from kaguan.personalization.job import Counts
@@ -117,6 +118,8 @@ def run(
     click.echo(f"{counts.good} good, {counts.rejected} rejected, {counts.refused} refused; see {out}/report.json")
     if counts.rejected or counts.refused:
         click.echo(f"reasons are in {out}/return-bad.txt")
+    if counts.rejected:
+        raise RuleBroken(f"{counts.rejected} rows got no card")
 
 
 @perso.command()
@@ -133,29 +136,34 @@ def status(out: Path, as_json: bool) -> None:
 
 @perso.command(hidden=True)
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--run", required=True, type=int)
 @click.option("--number", required=True, type=int)
 @click.option("--reader", default="")
-def station(out: Path, number: int, reader: str) -> None:
+def station(out: Path, run: int, number: int, reader: str) -> None:
     """One station of a running job; its passphrase comes on standard input."""
     passphrase = sys.stdin.buffer.readline().rstrip(b"\n")
-    run_station(out, number, Secret(passphrase) if passphrase else None, reader=reader, tell=click.echo)
+    run_station(out, run, number, Secret(passphrase) if passphrase else None, reader=reader, tell=click.echo)
 
 
-def passphrase_of(store: Path | None, file: Path | None) -> bytes | None:
-    """The store's passphrase: from the file, from beside a test store (None: whoever opens it looks there), or asked.
+def passphrase_of(store: Path | None, file: Path | None) -> Secret | None:
+    """The store's passphrase: from the file, asked for, or None when it lies beside a test store.
 
-    It has opened the store once before it is returned.
+    Raises:
+        VaultError: it is empty, has a line break in it, or does not open the store.
     """
-
     if store is None:
         return None
     if file is not None:
-        passphrase: bytes | None = file.read_bytes().strip()
+        raw = file.read_bytes().strip()
     elif passphrase_path(store).exists():
-        passphrase = None
+        open_store(store)
+        return None
     else:
-        passphrase = click.prompt("Passphrase of the key store", hide_input=True).encode()
-    open_store(store, None if passphrase is None else Secret(passphrase))
+        raw = click.prompt("Passphrase of the key store", hide_input=True).encode()
+    if not raw or b"\n" in raw:
+        raise VaultError("a passphrase is one line, and not an empty one")
+    passphrase = Secret(raw)
+    open_store(store, passphrase)
     return passphrase
 
 

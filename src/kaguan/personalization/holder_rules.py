@@ -22,6 +22,7 @@ from kaguan.card_os.profile import CardProfile, FieldSpec
 from kaguan.card_os.profile.values import encode_field
 from kaguan.personalization.fault import Fault
 from kaguan.personalization.order import HOLDER_COLUMNS, FieldKey, Holder, card_field
+from kaguan.personalization.validity import years_after
 
 NAME, NAME_EXTENSION = "ssseef0609", "ssseef064e"
 NAME_WIDTH, NAME_EXTENSION_WIDTH = 30, 20
@@ -254,15 +255,8 @@ def _validity(columns: Mapping[str, str], wrong: frozenset[str], rules: HolderRu
         yield ISSUE_DATE, "is before the holder's birth"
     elif issued and until and until <= issued:
         yield VALID_UNTIL, "is not after the issue date"
-    elif issued and until and _years_after(issued, rules.greatest_validity_years) < until:
+    elif issued and until and years_after(issued, rules.greatest_validity_years) < until:
         yield VALID_UNTIL, f"is more than {rules.greatest_validity_years} years after the issue date"
-
-
-def _years_after(day: date, years: int) -> date:
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year + years, month=3, day=1)
 
 
 _ROW_RULES: tuple[Callable[[Mapping[str, str], frozenset[str], HolderRules], _Reasons], ...] = (

@@ -2,12 +2,14 @@
 
 Law 1. A row is good exactly when its finished card is stored and the row says so; the card is stored first.
 Law 2. A row is claimed with an attempt number, and only the holder of that number may finish it.
-Law 3. The rows of an order come in whole, or the job does not exist.
+Law 3. Only stations of the newest run claim anything; those of a killed one find nothing to do.
+Law 4. The rows of an order come in whole, or the job does not exist.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kaguan.apdu.errors import RuleBroken
+from kaguan.database import told_plainly
 from kaguan.durable import DiskFailed
 from kaguan.personalization.order import Holder
 
@@ -27,7 +30,8 @@ _SCHEMA = """
 CREATE TABLE job (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     order_digest TEXT NOT NULL, order_path TEXT NOT NULL, profile TEXT NOT NULL, region TEXT NOT NULL,
-    store TEXT NOT NULL, backend TEXT NOT NULL, first_chip INTEGER NOT NULL, next_chip INTEGER NOT NULL
+    store TEXT NOT NULL, backend TEXT NOT NULL, first_chip INTEGER NOT NULL, next_chip INTEGER NOT NULL,
+    run INTEGER NOT NULL
 );
 CREATE TABLE card (
     number INTEGER PRIMARY KEY,
@@ -101,13 +105,16 @@ class Job:
     """An open job database. Use it as a context; one per process."""
 
     def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its journals the same rights
         self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        self._path = path
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.OperationalError as error:
+            with told_plainly(path):
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
             self._connection.close()
-            raise DiskFailed(f"{path}: {error}") from None
+            raise
 
     def __enter__(self) -> Job:
         return self
@@ -166,7 +173,7 @@ class Job:
                 ),
             )
             connection.execute(
-                "INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 (
                     terms.order_digest,
                     terms.order_path,
@@ -190,15 +197,24 @@ class Job:
         with self._transaction() as connection:
             connection.execute("UPDATE job SET order_path = ? WHERE order_path <> ?", (path, path))
 
-    def release(self, station: int | None = None) -> int:
-        """Rows claimed by this station, or by any, are pending again; how many. Only for stations that are dead."""
-        query = "UPDATE card SET state = ? WHERE state = ? AND (? IS NULL OR station = ?)"
+    def begin_run(self) -> int:
+        """A new run's number: stations of every earlier run claim nothing from now on, and their claims are free."""
         with self._transaction() as connection:
-            return connection.execute(query, (State.PENDING, State.CLAIMED, station, station)).rowcount
+            (number,) = connection.execute("UPDATE job SET run = run + 1 RETURNING run").fetchone()
+            connection.execute("UPDATE card SET state = ? WHERE state = ?", (State.PENDING, State.CLAIMED))
+        return int(number)
 
-    def claim(self, station: int, most: int) -> list[Claim]:
-        """Up to so many pending rows, now this station's, each with a chip of its own."""
+    def release(self, run: int, station: int) -> None:
+        """Rows claimed by this station of this run are pending again. For a station that is dead, or that leaves."""
+        query = "UPDATE card SET state = ? WHERE state = ? AND station = ? AND EXISTS (SELECT 1 FROM job WHERE run = ?)"
         with self._transaction() as connection:
+            connection.execute(query, (State.PENDING, State.CLAIMED, station, run))
+
+    def claim(self, run: int, station: int, most: int) -> list[Claim]:
+        """Up to so many pending rows, now this station's, each with a chip of its own; none for an earlier run's."""
+        with self._transaction() as connection:
+            if connection.execute("SELECT run FROM job").fetchone() != (run,):
+                return []
             rows = connection.execute(
                 "SELECT number, line, row, task_id, columns, attempt FROM card WHERE state = ? ORDER BY number LIMIT ?",
                 (State.PENDING, most),
@@ -233,10 +249,15 @@ class Job:
             return connection.execute(query, (*values, claim.number, claim.attempt, State.CLAIMED)).rowcount == 1
 
     def counts(self) -> Counts:
-        """How the rows stand now."""
+        """How the rows stand now.
+
+        Raises:
+            InputError: the file is no job's.
+        """
         query = "SELECT state, count(*), total(apdus) FROM card GROUP BY state"
-        rows = {state: (count, int(apdus)) for state, count, apdus in self._connection.execute(query)}
-        (chips,) = self._connection.execute("SELECT next_chip - first_chip FROM job").fetchone()
+        with told_plainly(self._path):
+            rows = {state: (count, int(apdus)) for state, count, apdus in self._connection.execute(query)}
+            (chips,) = self._connection.execute("SELECT next_chip - first_chip FROM job").fetchone()
         count = {state: rows.get(state, (0, 0))[0] for state in State}
         return Counts(
             pending=count[State.PENDING],

@@ -15,9 +15,10 @@ from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
 from kaguan.terminal.cardkeys import FIRST_VERSION, LEVELS, TRANSPORT_LABEL
 from kaguan.vault.ceremony import CeremonyRecord, KeyOrder, hold_test_ceremony
 from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
-from kaguan.vault.vault import Usage
+from kaguan.vault.vault import KeyRef, Usage
 
 _OWNER_ONLY = 0o600
 
@@ -56,12 +57,26 @@ def open_store(path: Path, passphrase: Secret | None = None) -> SoftwareVault:
     """The vault in the store, opened with this passphrase or with the one beside it.
 
     Raises:
-        VaultError: no such store, no passphrase, or the wrong one.
+        VaultError: no such store, no passphrase, the wrong one, or a live store whose passphrase lies beside it.
     """
+    beside = passphrase is None
     try:
         blob = path.read_bytes()
         if passphrase is None:
             passphrase = Secret(passphrase_path(path).read_bytes().strip())
     except FileNotFoundError as error:
         raise VaultError(f"{error.filename}: there is no such file") from None
-    return SoftwareVault.opened(blob, passphrase)
+    vault = SoftwareVault.opened(blob, passphrase)
+    if beside and vault.kind is StoreKind.LIVE:
+        raise VaultError(f"{path} is a live store and its passphrase lies beside it: move the passphrase away")
+    return vault
+
+
+def require_keys(vault: SoftwareVault, profile: CardProfile) -> None:
+    """Nothing happens when the vault has every key that cards of this profile are made with.
+
+    Raises:
+        KeyAbsent: one is missing.
+    """
+    for label in (TRANSPORT_LABEL, *(order.label for order in key_orders(profile))):
+        vault.info(KeyRef(label))

@@ -21,13 +21,15 @@ from typing import IO
 
 from kaguan.apdu.errors import LinkError, OrderError, RuleBroken
 from kaguan.card_os.profile import CardProfile
-from kaguan.durable import InUse, locked, whole_file, write_whole
+from kaguan.durable import InUse, clear_parts, locked, whole_file, write_whole
 from kaguan.personalization.holder_rules import HolderRules
 from kaguan.personalization.job import Counts, Job, JobTerms, OtherOrder
-from kaguan.personalization.keystore import make_test_store
+from kaguan.personalization.keystore import make_test_store, open_store, require_keys
 from kaguan.personalization.order import Holder, open_order
 from kaguan.personalization.order_check import OrderReport, check_order
 from kaguan.personalization.returnfile import RejectRow, ReturnRow, write_rejects, write_return
+from kaguan.vault.sealing import StoreKind
+from kaguan.vault.secret import Secret
 
 DATABASE = "job.sqlite"
 CARDS = "cards"
@@ -35,6 +37,7 @@ _LOCK = ".line.lock"
 STATIONS_LOCK = ".stations.lock"
 MOST_RESTARTS = 3
 POLL_SECONDS = 0.1
+_OWNER_ONLY, _OWNER_FOLDER = 0o600, 0o700  # whatever is in the folder is about people
 
 
 class OrderRefused(OrderError):
@@ -58,7 +61,7 @@ class LineOrder:
     profile: CardProfile
     rules: HolderRules
     store: Path | None = None
-    passphrase: bytes | None = None
+    passphrase: Secret | None = None
     stations: int = 2
     backend: str = "emulator"
     reader: str = ""
@@ -75,16 +78,18 @@ def run_line(line: LineOrder, progress: Callable[[Counts], None]) -> Counts:
         OrderRefused: the order has faults that are not to be skipped.
         StationsDied: stations died again and again.
     """
-    line.out.mkdir(parents=True, exist_ok=True)
+    line.out.mkdir(parents=True, exist_ok=True, mode=_OWNER_FOLDER)
     started = time.monotonic()
     with locked(line.out / _LOCK, f"the job in {line.out}"), ExitStack() as stack:
         _wait_for_orphans(line.out)
         (line.out / CARDS).mkdir(exist_ok=True)
+        for folder in (line.out, line.out / CARDS):
+            clear_parts(folder)
         job = stack.enter_context(Job(line.out / DATABASE))
         _take_in(job, line)
-        job.release()
+        _check_store(job, line)
         before = job.counts().good
-        _work_off(job, line, progress)
+        _Supervisor(job, line, job.begin_run()).work_off(progress)
         counts = job.counts()
         progress(counts)
         _write_results(job, line, counts, counts.good - before, time.monotonic() - started)
@@ -122,6 +127,7 @@ def _take_in(job: Job, line: LineOrder) -> None:
     if job.exists:
         if job.terms.order_digest != digest:
             raise OtherOrder(f"{line.out} holds the job of another order: choose another folder")
+        _check_terms(job.terms, line)
         job.order_moved(str(line.order.resolve()))
         return
     report = check_order(line.order, line.rules)
@@ -141,6 +147,24 @@ def _take_in(job: Job, line: LineOrder) -> None:
         job.open_with(terms, _rows(order.holders(), report), _first_chip())
 
 
+def _check_terms(terms: JobTerms, line: LineOrder) -> None:
+    """Nothing happens when the job goes on as it began."""
+    wanted = {"profile": line.profile.name, "backend": line.backend}
+    if line.store is not None:
+        wanted["store"] = str(line.store.resolve())
+    for name, value in wanted.items():
+        if getattr(terms, name) != value:
+            raise OtherOrder(f"the job in {line.out} was begun with {name} {getattr(terms, name)}, not {value}")
+
+
+def _check_store(job: Job, line: LineOrder) -> None:
+    """Nothing happens when the store has the keys that the cards need, and is not a live one for emulated chips."""
+    vault = open_store(Path(job.terms.store), line.passphrase)
+    require_keys(vault, line.profile)
+    if line.backend == "emulator" and vault.kind is StoreKind.LIVE:
+        raise RuleBroken("live keys do not go onto emulated chips: make a test store, or use --backend pcsc")
+
+
 def _rows(holders: Iterable[Holder], report: OrderReport) -> Iterator[tuple[Holder, str]]:
     reasons: dict[int, str] = {}
     for fault in report.row_faults:
@@ -151,8 +175,11 @@ def _rows(holders: Iterable[Holder], report: OrderReport) -> Iterator[tuple[Hold
 
 
 def _first_chip() -> int:
-    """The serial number of the stock's first chip: year and month, then a lot of its own, so that no two jobs' chips
-    share the four bytes that their cards' identification codes are made of."""
+    """The serial number of the stock's first chip: year and month, then a lot drawn by chance.
+
+    Real chips have serial numbers that their factory never gives twice. Of emulated jobs two may overlap, which is
+    unlikely for a few of them and not impossible; card management refuses the second card of one number.
+    """
     year_month = int(time.strftime("%y%m"), 16)
     return year_month << 32 | secrets.randbits(31)
 
@@ -162,48 +189,66 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _work_off(job: Job, line: LineOrder, progress: Callable[[Counts], None]) -> None:
-    stations: dict[int, subprocess.Popen[bytes]] = {}
-    restarts = 0
-    try:
-        count = min(line.stations, job.counts().open)
-        for number in range(1, count + 1):
-            stations[number] = _start_station(line, number)
-        while stations:
-            time.sleep(POLL_SECONDS)
-            progress(job.counts())
-            for number, process in list(stations.items()):
-                code = process.poll()
-                if code is None:
-                    continue
+class _Supervisor:
+    """Keeps the stations of one run going until every row is settled."""
+
+    def __init__(self, job: Job, line: LineOrder, run: int) -> None:
+        self._job = job
+        self._line = line
+        self._run = run
+        self._stations: dict[int, subprocess.Popen[bytes]] = {}
+        self._restarts = 0
+
+    def work_off(self, progress: Callable[[Counts], None]) -> None:
+        """No row is open.
+
+        Raises:
+            StationsDied: stations died again and again.
+        """
+        try:
+            while open_rows := self._job.counts().open:
+                for number in range(1, min(self._line.stations, open_rows) + 1):
+                    self._stations.setdefault(number, self._start(number))
+                while self._stations:
+                    time.sleep(POLL_SECONDS)
+                    progress(self._job.counts())
+                    self._bury_the_dead()
+        finally:
+            for process in self._stations.values():
                 _close(process)
-                del stations[number]
-                if code:
-                    job.release(number)
-                    restarts += 1
-                    if restarts > MOST_RESTARTS:
-                        raise StationsDied(
-                            f"station {number} ended with {code} and {MOST_RESTARTS} were restarted before: "
-                            "mend what it says above, then run the same command again"
-                        )
-                    stations[number] = _start_station(line, number)
-    finally:
-        for process in stations.values():
+            for process in self._stations.values():
+                process.wait()
+
+    def _bury_the_dead(self) -> None:
+        for number, process in list(self._stations.items()):
+            code = process.poll()
+            if code is None:
+                continue
             _close(process)
-        for process in stations.values():
-            process.wait()
+            del self._stations[number]
+            if not code:
+                continue
+            self._job.release(self._run, number)
+            self._restarts += 1
+            if self._restarts > MOST_RESTARTS:
+                raise StationsDied(
+                    f"station {number} ended with {code} and {MOST_RESTARTS} were restarted before: "
+                    "mend what it says above, then run the same command again"
+                )
+            self._stations[number] = self._start(number)
 
-
-def _start_station(line: LineOrder, number: int) -> subprocess.Popen[bytes]:
-    """A station process. It lives while its standard input is open; the passphrase comes in there."""
-    command = [sys.executable, "-m", "kaguan", "perso", "station", str(line.out), "--number", str(number)]
-    if line.reader:
-        command += ["--reader", line.reader]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own program
-    pipe = _pipe(process)
-    pipe.write((line.passphrase or b"") + b"\n")
-    pipe.flush()
-    return process
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        """A station process. It lives while its standard input is open; the passphrase comes in there."""
+        command = [sys.executable, "-m", "kaguan", "perso", "station", str(self._line.out)]
+        command += ["--run", str(self._run), "--number", str(number)]
+        if self._line.reader:
+            command += ["--reader", self._line.reader]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+        passphrase = self._line.passphrase
+        pipe = _pipe(process)
+        pipe.write((passphrase.reveal() if passphrase else b"") + b"\n")
+        pipe.flush()
+        return process
 
 
 def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
@@ -219,9 +264,9 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 
 def _write_results(job: Job, line: LineOrder, counts: Counts, made: int, seconds: float) -> None:
-    with whole_file(line.out / "return-good.txt") as file:
+    with whole_file(line.out / "return-good.txt", mode=_OWNER_ONLY) as file:
         write_return(file, (ReturnRow.of(holder, card_ident_code=code, atr=atr) for holder, code, atr in job.good()))
-    with whole_file(line.out / "return-bad.txt") as file:
+    with whole_file(line.out / "return-bad.txt", mode=_OWNER_ONLY) as file:
         write_rejects(file, (RejectRow.of(holder, stage=stage, reason=reason) for holder, stage, reason in job.bad()))
     report = {
         "order": line.order.name,

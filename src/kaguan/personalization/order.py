@@ -118,8 +118,7 @@ class Task:
     @property
     def record_count(self) -> int | None:
         """How many holders the task line announces; None when it is no number."""
-        text = self.columns["recordcount"]
-        return int(text) if text.isascii() and text.isdigit() else None
+        return _count_in(self.columns["recordcount"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,8 +368,12 @@ class _Grammar:
         self._holders += 1
         if self._task is not None:
             self._holders_of_task += 1
-        number = int(data_seq) if data_seq.isascii() and data_seq.isdigit() and len(data_seq) < 10 else 0
-        return number or self._holders, self._task.task_id if self._task else ""
+        return _count_in(data_seq) or self._holders, self._task.task_id if self._task else ""
+
+
+def _count_in(text: str) -> int | None:
+    """The count of at most nine digits that this is, else None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _difference(found: tuple[str, ...], expected: tuple[str, ...]) -> str:

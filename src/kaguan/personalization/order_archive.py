@@ -17,8 +17,12 @@ GREATEST_LIST_SIZE = 1 << 30
 GREATEST_PHOTO_SIZE = 200_000
 MOST_MEMBERS = 5_000_000
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
-"""What reading a damaged member raises."""
+GREATEST_RATIO = 200
+"""Bytes of text that one byte of a compressed task list may become; real lists stay far below."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError)
+"""What reading a damaged member raises; `RuntimeError` for flags that promise what no order has. A failing disk raises
+`OSError`, and is not the row's fault."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x01
@@ -40,6 +44,7 @@ class OrderArchive:
         except (zipfile.BadZipFile, ValueError, NotImplementedError):
             self._fault("zip", "the file is not a zip, or its directory is damaged")
             return
+        self._size = path.stat().st_size
         self._take_members(self._zip.infolist())
 
     def close(self) -> None:
@@ -79,7 +84,7 @@ class OrderArchive:
             name = member.filename
             if name in seen:
                 self._fault("zip", f"member {printable(name)} is there twice")
-            elif refusal := _refusal(member):
+            elif refusal := _refusal(member, self._size):
                 self._fault("zip", f"member {printable(name)} {refusal}")
             elif name.endswith(_PHOTO_SUFFIX):
                 self.photo_names.add(name.removesuffix(_PHOTO_SUFFIX))
@@ -94,8 +99,8 @@ def printable(name: str) -> str:
     return ascii(masked[:120])
 
 
-def _refusal(member: zipfile.ZipInfo) -> str | None:
-    """Why this member must not be in an order, or None."""
+def _refusal(member: zipfile.ZipInfo, zip_size: int) -> str | None:
+    """Why this member must not be in an order of that many bytes, or None."""
     name = member.filename
     limit = GREATEST_LIST_SIZE if name.endswith(_LIST_SUFFIX) else GREATEST_PHOTO_SIZE
     if "/" in name or "\\" in name or ":" in name or name.startswith("."):
@@ -110,4 +115,8 @@ def _refusal(member: zipfile.ZipInfo) -> str | None:
         return "is compressed in a way other than deflate"
     if member.file_size > limit:
         return f"has {member.file_size} bytes, more than {limit}"
+    if member.file_size > GREATEST_RATIO * member.compress_size:
+        return f"is compressed more than {GREATEST_RATIO} times, as no real file is"
+    if not 0 <= member.header_offset < zip_size:
+        return "is said to begin outside the zip"
     return None

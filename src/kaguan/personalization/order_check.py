@@ -7,9 +7,10 @@ all are read), the zip's directory, and the faults themselves.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 from kaguan.personalization.fault import Fault
@@ -17,6 +18,9 @@ from kaguan.personalization.holder_rules import UNIQUE, HolderRules, judge
 from kaguan.personalization.order import Holder, OrderFile, Task
 from kaguan.personalization.order_archive import DAMAGED, OrderArchive, printable
 from kaguan.personalization.photo_rules import photo_reason
+
+MOST_FAULTS = 10_000
+"""An order with more is beyond mending row by row; the judgement ends there, and the order is not to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class _Check:
         self._rules = rules
         self._faults_of_form: list[Fault] = []
         self._faults_of_judged: list[Fault] = []
+        self._room = MOST_FAULTS
         self._judged = 0
         self._first_task: Task | None = None
         self._task_ids: set[str] = set()
@@ -67,23 +72,36 @@ class _Check:
     def run(self) -> OrderReport:
         for column in self._rules.unknown_columns():
             reason = f"column {column} names a field that the card does not have"
-            self._faults_of_form.append(Fault(0, "header", reason))
+            self._keep(self._faults_of_form, [Fault(0, "header", reason)])
         for entry in self._order.entries():
             if isinstance(entry, Fault):
-                self._faults_of_form.append(entry)
+                self._keep(self._faults_of_form, [entry])
             elif isinstance(entry, Task):
-                self._faults_of_form.extend(self._task_faults(entry))
+                self._keep(self._faults_of_form, self._task_faults(entry))
             else:
                 self._judged += 1
-                self._faults_of_judged.extend(judge(entry, self._rules))
-                self._faults_of_judged.extend(self._photo_faults(entry))
+                self._keep(self._faults_of_judged, judge(entry, self._rules))
+                self._keep(self._faults_of_judged, self._photo_faults(entry))
                 self._repeats.add(entry)
-        self._faults_of_judged.extend(self._repeats.faults())
+            if not self._room:
+                reason = f"{MOST_FAULTS} faults up to here: the rest of the order was not judged"
+                self._faults_of_form.append(Fault(0, "order", reason))
+                return self._report()
+        self._keep(self._faults_of_judged, self._repeats.faults())
         if self._judged:
-            for certificate in sorted(self._photos_left):
-                photo = printable(f"{certificate}.jpg")
-                self._faults_of_form.append(Fault(0, "photo", f"{photo} belongs to no holder of the order"))
+            self._keep(self._faults_of_form, self._stray_photos())
         return self._report()
+
+    def _keep(self, kept: list[Fault], faults: Iterable[Fault]) -> None:
+        """The faults are kept, as many as there is room for."""
+        new = list(islice(faults, self._room))
+        kept.extend(new)
+        self._room -= len(new)
+
+    def _stray_photos(self) -> Iterator[Fault]:
+        for certificate in sorted(self._photos_left):
+            photo = printable(f"{certificate}.jpg")
+            yield Fault(0, "photo", f"{photo} belongs to no holder of the order")
 
     def _report(self) -> OrderReport:
         bad_lines = {fault.line for fault in self._faults_of_judged}

@@ -85,9 +85,7 @@ def _value(
     address = (file.dedicated, file.name, spec.tag)
     text = holder.field(*address)
     if text is None:
-        text = (
-            profile.specification if address == _SPECIFICATION else profile.defaults.get(_DEFAULTS.get(address, ""), "")
-        )
+        text = default_text(profile, address)
     if not text:
         return blanks[address]
     try:
@@ -95,3 +93,10 @@ def _value(
     except CodecError as error:
         column = f"{address[0]}{address[1]}{address[2]:02x}".lower()
         raise CodecError(f"{column}: {error}") from None
+
+
+def default_text(profile: CardProfile, address: Address) -> str:
+    """What stands in a field that the order does not bring: the profile's default, or nothing."""
+    if address == _SPECIFICATION:
+        return profile.specification
+    return profile.defaults.get(_DEFAULTS.get(address, ""), "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kaguan.apdu.chaining import Layer
-from kaguan.apdu.errors import InputError, KaguanError, NoCard
+from kaguan.apdu.errors import CardLost, InputError, KaguanError, LinkError, NoCard, VaultError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.card import EmulatedCard
@@ -105,7 +105,10 @@ class Station:
         """The claim is settled one way or the other; whether its card is good.
 
         Raises:
-            OSError, sqlite3.Error: the disk fails; the claim is unsettled and another run finishes it.
+            LinkError: there is no reader, or no service for it.
+            VaultError: the vault lacks a key, or has another one than the chips.
+            OSError: the disk fails.
+            In each case the claim is unsettled and another run finishes it.
         """
         holder = claim.holder
         stage = "photo"
@@ -125,6 +128,10 @@ class Station:
             stage = "check"
             link.reset()
             faults = self._faults(link, keys, holder, photo, record.pin)
+        except (LinkError, VaultError) as error:
+            if not isinstance(error, CardLost):
+                raise  # the reader or the keys, and not this row, are at fault
+            faults = (str(error),)
         except KaguanError as error:
             faults = (str(error),)
         if faults or chip is None:

@@ -21,8 +21,11 @@ from kaguan.vault.secret import Secret
 CLAIMS_AT_ONCE = 8
 
 
-def run_station(out: Path, number: int, passphrase: Secret | None, *, reader: str, tell: Callable[[str], None]) -> None:
-    """No row of the job in this folder is pending, or the supervisor has closed this process's standard input.
+def run_station(
+    out: Path, run: int, number: int, passphrase: Secret | None, *, reader: str, tell: Callable[[str], None]
+) -> None:
+    """No row of the job in this folder is pending, or the supervisor has closed this process's standard input, or
+    a newer run has begun.
 
     `reader` is the PC/SC reader of a job whose chips are real; `tell` says what its operator has to do.
 
@@ -41,11 +44,14 @@ def run_station(out: Path, number: int, passphrase: Secret | None, *, reader: st
             EmulatedStock(profile, out / CARDS) if terms.backend == "emulator" else ReaderStock(profile, reader, tell)
         )
         station = Station(job, order, vault, profile, terms.region, stock)
-        while claims := job.claim(number, CLAIMS_AT_ONCE):
-            for claim in claims:
-                if _alone():
-                    return
-                station.work(claim)
+        try:
+            while not _alone() and (claims := job.claim(run, number, CLAIMS_AT_ONCE)):
+                for claim in claims:
+                    if _alone():
+                        return
+                    station.work(claim)
+        finally:
+            job.release(run, number)
 
 
 def _alone() -> bool:

@@ -100,7 +100,7 @@ def run_tape(
     """
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
-    played = parse(_text(file), file=str(file), include=lambda name: _text(file.parent / name))
+    played = parse(_text(file), file=str(file), include=lambda name: _text(_below(file.parent, name)))
     card = 0
     with _links(cards, reader, numbers) as links:
         for exchange in play(played, links):
@@ -128,6 +128,18 @@ def _typed_in() -> Iterator[Tape]:
     """The APDUs of standard input, each as soon as its line is there."""
     for number, line in enumerate(sys.stdin, 1):
         yield one_apdu(line, file="standard input", line=number)
+
+
+def _below(folder: Path, name: str) -> Path:
+    """The included tape's file. A tape from elsewhere reads nothing but the folder that it came in.
+
+    Raises:
+        TapeError: it lies outside.
+    """
+    file = folder / name
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise TapeError(f"outside {folder}: a tape includes only what lies beside it or below", file=name)
+    return file
 
 
 def _text(file: Path) -> str:

@@ -181,10 +181,6 @@ class ModuleVault(KeyVault):
         self._lend(ref)
         return self.module.encipher(data)
 
-    def decipher(self, ref: KeyRef, data: bytes) -> bytes:
-        """Raises: UsageForbidden, always."""
-        raise UsageForbidden(f"{ref}: a security module deciphers nothing")
-
     def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:
         """The 4-byte MAC of the data."""
         self._lend(ref)

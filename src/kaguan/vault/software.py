@@ -20,7 +20,7 @@ from kaguan.vault.ciphers import Algorithm, BlockCipher, cipher, fresh_cipher
 from kaguan.vault.diversify import diversify, fold, session_algorithm, session_key
 from kaguan.vault.mac import mac4
 from kaguan.vault.messaging import Scheme
-from kaguan.vault.sealing import SealingCost, StoreKind, seal, unseal
+from kaguan.vault.sealing import SealedStoreMalformed, SealingCost, StoreKind, seal, unseal
 from kaguan.vault.secret import CheckValue, Random, Secret
 from kaguan.vault.vault import (
     CheckValueMismatch,
@@ -137,15 +137,18 @@ class SoftwareVault(KeyVault):
         """The vault that was sealed.
 
         Raises:
-            SealedStoreMalformed, WrongPassphrase: see `sealing.unseal`.
+            SealedStoreMalformed, WrongPassphrase: see `sealing.unseal`; also malformed is a store that opens and holds
+                something other than keys.
         """
         kind, payload = unseal(blob, passphrase)
         vault = cls(kind)
-        for entry in json.loads(payload):
-            key, algorithm = Secret(bytes.fromhex(entry.pop("key"))), Algorithm(entry.pop("algorithm"))
-            made = check_value(key.reveal(), algorithm)
-            usage = Usage(entry.pop("usage"))
-            vault._add(KeyInfo(algorithm=algorithm, usage=usage, check_value=made, **entry), key)
+        try:
+            for entry in json.loads(payload):
+                vault._restore(**entry)
+        except (TypeError, ValueError, RecursionError, VaultError):  # not told in detail: it may quote a key
+            number = len(vault._infos) + 1
+            reason = f"the key store opens, but entry {number} of it is no key that this version of Kaguan can use"
+            raise SealedStoreMalformed(reason) from None
         return vault
 
     def infos(self) -> Iterator[KeyInfo]:
@@ -172,10 +175,6 @@ class SoftwareVault(KeyVault):
     def encipher(self, ref: KeyRef, data: bytes) -> bytes:
         """Whole blocks enciphered, each on its own."""
         return self._cipher(ref, Verb.ENCIPHER).encrypt(data)
-
-    def decipher(self, ref: KeyRef, data: bytes) -> bytes:
-        """Whole blocks deciphered, each on its own."""
-        return self._cipher(ref, Verb.DECIPHER).decrypt(data)
 
     def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:
         """The 4-byte MAC of the data."""
@@ -215,6 +214,15 @@ class SoftwareVault(KeyVault):
         require_verb(self.info(ref), ref, Verb.WRAP)
         require_wrappable(self.info(append), append)
         return self._value(append).key
+
+    def _restore(self, *, label: str, version: int, algorithm: str, usage: str, levels: int, key: str) -> None:
+        """One entry of a sealed store is in the vault again."""
+        if type(label) is not str or type(version) is not int or type(levels) is not int or levels < 0:
+            raise TypeError
+        self._require_absent(label, version)
+        kind, secret = Algorithm(algorithm), Secret(bytes.fromhex(key))
+        made = check_value(secret.reveal(), kind)
+        self._add(KeyInfo(label, version, kind, Usage(usage), made, levels), secret)
 
     def _require_absent(self, label: str, version: int) -> None:
         if (label, version) in self._infos:

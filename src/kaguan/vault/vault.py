@@ -3,7 +3,9 @@
 Law 1. A master key works on nothing: with fewer than `levels` diversifications a key refuses every verb,
        because 3DES of a chosen factor with a parent key IS the child key.
 Law 2. A key does what its usage allows and nothing else.
-Law 3. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key.
+Law 3. A long-lived key enciphers nothing either: what a card calls a process key is made the same way. Only the key of
+       one session does.
+Law 4. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key.
 """
 
 from __future__ import annotations
@@ -94,7 +96,6 @@ class Verb(StrEnum):
     """What a vault does with a key."""
 
     ENCIPHER = "encipher"
-    DECIPHER = "decipher"
     MAC = "mac"
     PROTECT = "protect"
     WRAP = "wrap"
@@ -126,11 +127,11 @@ class Usage(StrEnum):
 
 _MAC_ALONE = frozenset({Verb.MAC})
 _VERBS: dict[Usage, frozenset[Verb]] = {
-    # never DECIPHER: it would open what WRAP closes
+    # nothing deciphers: it would open what WRAP closes
     Usage.TRANSPORT: frozenset({Verb.WRAP, Verb.PROTECT, Verb.ENCIPHER}),
     # the MAC is the one inside the card identification code
     Usage.INTERNAL_AUTHENTICATION: frozenset({Verb.ENCIPHER, Verb.MAC}),
-    Usage.EXTERNAL_AUTHENTICATION: frozenset({Verb.ENCIPHER, Verb.DECIPHER}),
+    Usage.EXTERNAL_AUTHENTICATION: frozenset({Verb.ENCIPHER}),
     Usage.MESSAGING: frozenset({Verb.MAC, Verb.PROTECT}),
     # PBOC protects PIN UNBLOCK with this key; the SSSE authenticates with it before the command
     Usage.PIN_UNBLOCK: frozenset({Verb.PROTECT, Verb.ENCIPHER}),
@@ -140,7 +141,7 @@ _VERBS: dict[Usage, frozenset[Verb]] = {
     Usage.OVERDRAFT: _MAC_ALONE,
     Usage.PURCHASE: _MAC_ALONE,
     Usage.TAC: _MAC_ALONE,
-    Usage.DECIPHERMENT: frozenset({Verb.DECIPHER}),
+    Usage.DECIPHERMENT: frozenset(),  # a native card deciphers with it; no host does
     Usage.APPLICATION_MAINTENANCE: frozenset({Verb.MAC, Verb.PROTECT}),
     # a master key on its way into a module, which alone works with it
     Usage.SECURITY_MODULE: frozenset(),
@@ -163,12 +164,15 @@ def require_verb(info: KeyInfo, ref: KeyRef, verb: Verb) -> None:
     """Nothing happens if this key may do that.
 
     Raises:
-        UsageForbidden: its usage does not allow the verb, or it is still a master key.
+        UsageForbidden: its usage does not allow the verb, it is still a master key, or it is no session's key and is to
+            encipher.
     """
     if verb not in info.usage.verbs:
         raise UsageForbidden(f"{ref}: a key for {info.usage} must not {verb}")
     if ref.depth < info.levels:
         raise UsageForbidden(f"{ref}: a master key works on nothing; diversify it {info.levels} times, not {ref.depth}")
+    if verb is Verb.ENCIPHER and (not ref.steps or ref.steps[-1].kind is not StepKind.SESSION):
+        raise UsageForbidden(f"{ref}: 3DES of a chosen block IS a session key: encipher with the session's key")
 
 
 def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
@@ -198,10 +202,6 @@ class KeyVault(Protocol):
 
     def encipher(self, ref: KeyRef, data: bytes) -> bytes:
         """Whole blocks enciphered, each on its own."""
-        ...
-
-    def decipher(self, ref: KeyRef, data: bytes) -> bytes:
-        """Whole blocks deciphered, each on its own."""
         ...
 
     def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:

@@ -1,9 +1,13 @@
-"""Text to tape: every fault is a `TapeError` that names file, line and column."""
+"""Text to tape: every fault is a `TapeError` that names file, line and column.
+
+Law. A tape of any size reads in memory that its own text explains, and what it plays comes to an end: statements,
+steps and nesting are bounded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
@@ -15,6 +19,15 @@ from kaguan.apdu.tape.model import Include, Place, Repeat, Statement, Tape
 _GRAMMAR: Final = Lark.open_from_package(
     __package__ or "", "grammar.lark", parser="lalr", propagate_positions=True, maybe_placeholders=True
 )
+MOST_STATEMENTS: Final = 100_000
+"""All files of a tape together."""
+
+MOST_STEPS: Final = 10_000_000
+"""What a tape plays when its repeats are unrolled; each turn of a repeat counts, also an empty one."""
+
+DEEPEST: Final = 16
+"""Repeats and included files inside one another."""
+
 _TERMINALS: Final = {
     "NIBBLES": "hex digits",
     "NAME": "a name",
@@ -35,31 +48,60 @@ def parse(text: str, *, file: str = "", include: Callable[[str], str] | None = N
     `include` gives the text of a file by its name as written; without it `.include` is refused.
 
     Raises:
-        TapeError: the text is no tape, or a file includes itself.
+        TapeError: the text is no tape, a file includes itself, or the tape is beyond a bound.
     """
-    return Tape(tuple(_statements(text, (file,), include)), file)
+    return Tape(tuple(_Reading(include).statements(_read(text, file), _Where((file,), 0, 1))), file)
 
 
-def _statements(text: str, files: tuple[str, ...], include: Callable[[str], str] | None) -> Iterator[Statement]:
-    """The statements of one file; `files` is the way from the outermost file to this one."""
-    for statement in _read(text, files[-1]):
-        yield from _included(statement, files, include)
+class _Where(NamedTuple):
+    """Inside what a statement stands: the files from the outermost on, how many of repeats and files, and how often
+    it is played."""
+
+    files: tuple[str, ...]
+    depth: int
+    times: int
 
 
-def _included(
-    statement: Statement, files: tuple[str, ...], include: Callable[[str], str] | None
-) -> Iterator[Statement]:
-    if isinstance(statement, Repeat):
-        body = (inner for outer in statement.body for inner in _included(outer, files, include))
-        yield Repeat(statement.times, tuple(body), statement.place)
-    elif isinstance(statement, Include):
-        if include is None:
+class _Reading:
+    """One tape with all that it includes, counted as it is read."""
+
+    def __init__(self, include: Callable[[str], str] | None) -> None:
+        self._include = include
+        self._statements = 0
+        self._steps = 0
+
+    def statements(self, statements: tuple[Statement, ...], where: _Where) -> Iterator[Statement]:
+        """The statements with those of included files in their places."""
+        for statement in statements:
+            self._count(statement, where)
+            if isinstance(statement, Repeat):
+                inside = where._replace(depth=where.depth + 1, times=where.times * statement.times)
+                yield Repeat(statement.times, tuple(self.statements(statement.body, inside)), statement.place)
+            elif isinstance(statement, Include):
+                text, files = self._included(statement, where.files)
+                inside = where._replace(files=files, depth=where.depth + 1)
+                yield from self.statements(_read(text, statement.file), inside)
+            else:
+                yield statement
+
+    def _count(self, statement: Statement, where: _Where) -> None:
+        self._statements += 1
+        self._steps += where.times * (statement.times if isinstance(statement, Repeat) else 1)
+        if self._statements > MOST_STATEMENTS:
+            raise statement.place.error(f"more than {MOST_STATEMENTS} statements: split the tape")
+        if self._steps > MOST_STEPS:
+            raise statement.place.error(f"more than {MOST_STEPS} steps to play: repeat less often")
+        if where.depth > DEEPEST:
+            raise statement.place.error(f"nested too deeply: more than {DEEPEST} repeats and files")
+
+    def _included(self, statement: Include, files: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """The included file's text, and the way to it."""
+        within = (*files, statement.file)
+        if self._include is None:
             raise statement.place.error("a tape from here cannot include files")
         if statement.file in files:
-            raise statement.place.error(f"{' includes '.join((*files, statement.file))}: without end")
-        yield from _statements(include(statement.file), (*files, statement.file), include)
-    else:
-        yield statement
+            raise statement.place.error(f"{' includes '.join(within)}: without end")
+        return self._include(statement.file), within
 
 
 def _read(text: str, file: str) -> tuple[Statement, ...]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.tape.model import Call, Capture, Define, Expression, Name, PartOf, Pattern, Template
 
 Functions: TypeAlias = Mapping[str, Callable[..., bytes]]
 """Functions that a tape may call, by name: each takes bytes and returns bytes."""
+
+_NOTHING: Final = Pattern.exactly(b"")
+
+
+LONGEST_VALUE: Final = 65_544
+"""Bytes; the longest command that there is: header, three bytes of Lc, 65,535 of data, two of Le."""
 
 
 class Scope:
@@ -21,12 +27,18 @@ class Scope:
         self._functions = functions
 
     def pattern(self, template: Template) -> Pattern:
-        """The template with all its names and calls filled in."""
-        first, *others = template.parts or (Pattern.exactly(b""),)
-        whole = self._pattern(first)
-        for part in others:
-            whole += self._pattern(part)
-        return whole
+        """The template with all its names and calls filled in.
+
+        Raises:
+            TapeError: a name or a function is unknown, or there would be more than `LONGEST_VALUE` bytes.
+        """
+        whole: Pattern | None = None
+        for part in template.parts:
+            filled = self._pattern(part)
+            whole = filled if whole is None else whole + filled
+            if len(whole.value) > LONGEST_VALUE:
+                raise template.place.error(f"more than {LONGEST_VALUE} bytes, which no command has")
+        return whole or _NOTHING
 
     def exact(self, template: Template, use: str) -> bytes:
         """The only bytes that the template can be.

@@ -3,7 +3,8 @@
 Law 1. A try is spent before the digits are looked at.
 Law 2. The first write is the same whether the digits are right or wrong.
 
-The cardholder's digits are BCD, two a byte; bytes FF behind them are filling.
+The cardholder's digits are BCD, two a byte; the nibbles F behind them are filling, the first of them half a byte when
+the digits are odd in number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def verify(view: View, command: CommandApdu) -> Outcome:
 
     An empty data field asks how many tries are left and costs nothing.
     Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6982 not the PIN's time, 6983 blocked,
-    6700 wrong length, 6A80 filling between digits.
+    6700 wrong length, 6A80 no decimal digits, or filling between them.
     A wrong PIN is an outcome (63Cx), not a refusal: it writes.
     """
     if command.p1:
@@ -57,7 +58,7 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
 
     The rights do not grow: who changed the PIN has not verified it. A wrong old PIN loses the right, as in VERIFY.
     Refuses, in this order: 6A88 no such PIN, 6984 not yet set, 6983 blocked, 6A80 no FF between two PINs,
-    6700 a PIN of a length that the card does not take, 6A80 filling between digits.
+    6700 a PIN of a length that the card does not take, 6A80 no decimal digits in either PIN.
     """
     address, pin = find_pin(view, command.p2)
     if not pin.value:
@@ -81,8 +82,7 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
     The unblocking key must have been authenticated. Drivers send P2 00 for PIN UNBLOCK and 01 for RELOAD PIN, but the
     purse's PIN UNBLOCK brings a PIN with 00 (JR/T 0025.2), so the data decides; the PIN is the one with reference 00.
     Refuses, in this order: 6A86 P1 or P2, 6A88 no such PIN, 6982 unblocking key not authenticated, 6984 no challenge,
-    6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take, 6A80 filling between
-    digits.
+    6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take, 6A80 no decimal digits.
     """
     if command.p1 or command.p2 > 1:
         raise Refuse(0x6A86)
@@ -104,7 +104,7 @@ def digits_of(pin: CardPin, data: bytes) -> bytes:
     digits = data.rstrip(FILLING)
     if not pin.min_bytes <= len(digits) <= pin.max_bytes:
         raise Refuse(0x6700)
-    if FILLING in digits:  # CHANGE PIN could never name such a PIN as the old one
+    if not digits.hex().removesuffix("f").isdecimal():
         raise Refuse(0x6A80)
     return digits
 

@@ -16,6 +16,10 @@ from typing import NamedTuple
 
 from kaguan.apdu.errors import ProfileError
 
+MOST_ALTERNATIVES = 32
+"""An AND of ORs multiplies; no card's rule comes near, and a hostile one must not take for ever."""
+
+LONGEST_TEXT = 1000
 PIN_RIGHT = 0x100
 LOCAL = 0x80
 DF_STATE = 0x400
@@ -43,11 +47,10 @@ class AccessRule(NamedTuple):
         return cls(frozenset({frozenset({right})}))
 
     def __or__(self, other: AccessRule) -> AccessRule:
-        return AccessRule(_least(self.alternatives | other.alternatives))
+        return _least(self.alternatives | other.alternatives)
 
     def __and__(self, other: AccessRule) -> AccessRule:
-        both = {mine | theirs for mine in self.alternatives for theirs in other.alternatives}
-        return AccessRule(_least(frozenset(both)))
+        return _least(frozenset(mine | theirs for mine in self.alternatives for theirs in other.alternatives))
 
     def __str__(self) -> str:
         if not self.alternatives:
@@ -60,9 +63,16 @@ FREE = AccessRule(frozenset({frozenset()}))
 NEVER = AccessRule(frozenset())
 
 
-def _least(alternatives: frozenset[frozenset[int]]) -> frozenset[frozenset[int]]:
-    """Drop every alternative that asks for more than another one."""
-    return frozenset(one for one in alternatives if not any(other < one for other in alternatives))
+def _least(alternatives: frozenset[frozenset[int]]) -> AccessRule:
+    """The rule without the alternatives that ask for more than another one.
+
+    Raises:
+        ProfileError: more than `MOST_ALTERNATIVES` are left.
+    """
+    least = frozenset(one for one in alternatives if not any(other < one for other in alternatives))
+    if len(least) > MOST_ALTERNATIVES:
+        raise ProfileError(f"an access rule has {len(least)} alternatives, more than {MOST_ALTERNATIVES}")
+    return AccessRule(least)
 
 
 def _all_text(rights: frozenset[int]) -> str:
@@ -96,12 +106,14 @@ def parse_rule(text: str) -> AccessRule:
     """The rule that an expression such as `any(pin, all(key(0x84), pin(0x01)))` means.
 
     Raises:
-        ProfileError: not such an expression.
+        ProfileError: not such an expression, or one with too many alternatives.
     """
+    if len(text) > LONGEST_TEXT:
+        raise ProfileError(f"an access rule of {len(text)} characters, more than {LONGEST_TEXT}")
     try:
         return _rule(ast.parse(text, mode="eval").body)
-    except SyntaxError:
-        raise ProfileError(f"'{text}' is no access rule: use free, never, pin, key(ID), any(...), all(...)") from None
+    except (SyntaxError, ValueError, RecursionError):  # ValueError: a character that no source text has
+        raise ProfileError(f"{text!r} is no access rule: use free, never, pin, key(ID), any(...), all(...)") from None
 
 
 def _rule(node: ast.expr) -> AccessRule:

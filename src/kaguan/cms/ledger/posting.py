@@ -14,6 +14,7 @@ from django.utils import timezone
 from kaguan.cms.canonical import canonical
 from kaguan.cms.ledger.accounts import HOLDING, kind_of, open_accounts
 from kaguan.cms.models import Account, Entry, Transfer
+from kaguan.cms.rules.money import check_whole
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
     IdempotencyConflict,
@@ -121,9 +122,20 @@ def find(transfer_id: UUID) -> Transfer:
 
 def find_pending(pending_id: UUID) -> Transfer:
     """Return the transfer that holds the reserved money now, locked; refuse with NotFound, AlreadyResolved."""
-    head = _head(pending_id)
+    head = newest_of(pending_id)
     if head.phase != Phase.PENDING:
         raise AlreadyResolved(f"transfer {pending_id} is {head.phase} already")
+    return head
+
+
+def newest_of(transfer_id: UUID) -> Transfer:
+    """Return the newest transfer in the chain of resolutions that begins with this one, locked; refuse with NotFound.
+
+    Call it inside a transaction.
+    """
+    head = find(transfer_id)
+    while (newer := Transfer.objects.select_for_update().filter(resolves=head).first()) is not None:
+        head = newer
     return head
 
 
@@ -141,7 +153,7 @@ def moves_of(transfer: Transfer) -> list[Move]:
 
 def _resolve(pending_id: UUID, phase: Phase, evidence: Detail) -> Transfer:
     with transaction.atomic():
-        head = _head(pending_id)
+        head = newest_of(pending_id)
         if head.phase != Phase.PENDING:
             if head.phase != phase or head.resolves is None:
                 raise AlreadyResolved(f"transfer {pending_id} is {head.phase} already")
@@ -163,20 +175,13 @@ def _resolve(pending_id: UUID, phase: Phase, evidence: Detail) -> Transfer:
         )
 
 
-def _head(pending_id: UUID) -> Transfer:
-    """Return the newest transfer in the chain of resolutions that begins with the pending one, locked."""
-    head = find(pending_id)
-    while (newer := Transfer.objects.select_for_update().filter(resolves=head).first()) is not None:
-        head = newer
-    return head
-
-
 def _content(kind: str, moves: Sequence[Move], memo: Detail | None, *, through: str) -> dict[str, object]:
     if not moves:
         raise LimitExceeded("a transfer needs at least one move")
     if through and kind_of(through) not in HOLDING:
         raise ValueError(f"{through} is no holding account")
     for move in moves:
+        check_whole(move.amount_fen)
         if not 0 < move.amount_fen <= MOST_FEN:
             raise LimitExceeded(f"{move.amount_fen} fen cannot be moved: it must be from 1 to {MOST_FEN}")
         if len({move.source, move.destination, through}) != 3:

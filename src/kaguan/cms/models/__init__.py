@@ -1,6 +1,6 @@
 """What is kept: places, people, cards, books and records."""
 
-from kaguan.cms.models.books import Account, Contribution, Entry, Transfer
+from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution, Region, Terminal
@@ -18,6 +18,7 @@ __all__ = [
     "Institution",
     "Operator",
     "Receipt",
+    "Reconciliation",
     "Region",
     "StockItem",
     "Terminal",

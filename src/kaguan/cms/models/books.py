@@ -82,6 +82,27 @@ class Entry(models.Model):
         )
 
 
+class Reconciliation(models.Model):
+    """What somebody at the authority found out about an open transfer; another person's approval carries it out.
+
+    `outcome` is settled or void. Rows are only ever added; what was approved stands in the transfer's evidence.
+    """
+
+    reconciliation_id: Uuid = models.UUIDField(primary_key=True)
+    transfer: models.ForeignKey[Transfer, Transfer] = models.ForeignKey(
+        Transfer, models.PROTECT, related_name="reconciliations"
+    )
+    outcome: Text = models.CharField(max_length=7)
+    reason: Text = models.CharField(max_length=200)
+    evidence: Text = models.CharField(max_length=1000)
+    asked_by: Text = models.CharField(max_length=20)
+    institution: Text = models.CharField(max_length=20)
+    at: Moment = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(outcome__in=["settled", "void"]), name="known_outcome"),)
+
+
 class Contribution(models.Model):
     """The month's premium of one person; one row a person and month."""
 

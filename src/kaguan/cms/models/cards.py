@@ -27,7 +27,7 @@ class CardOrder(models.Model):
 class Card(models.Model):
     """A card, from its order to its end; the four state columns are the four axes of `rules.lifecycle`.
 
-    `card_ident_code` and `atr` are absent until the bureau has made the card.
+    `card_ident_code` and `atr` are absent until the bureau has made the card; no two cards share either.
     `chip_blocked_at` is when a lost or cancelled card's chip was made harmless, by block or by blacklist.
     """
 
@@ -62,6 +62,7 @@ class Card(models.Model):
             models.CheckConstraint(
                 condition=models.Q(valid_until__gt=models.F("issue_date")), name="valid_for_a_while"
             ),
+            models.UniqueConstraint(fields=["atr"], condition=~models.Q(atr=""), name="one_card_an_atr"),
         )
 
 

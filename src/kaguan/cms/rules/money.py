@@ -41,8 +41,15 @@ def forbidden(source: FundsSource) -> ForbiddenSource:
     )
 
 
+def check_whole(amount_fen: object) -> None:
+    """Return when the amount is a whole number of fen, neither fraction nor truth value; refuse with LimitExceeded."""
+    if type(amount_fen) is not int:
+        raise LimitExceeded(f"{amount_fen!r} is no amount: give a whole number of fen")
+
+
 def check_amount(amount_fen: int, *, limit_fen: int) -> None:
-    """Return when the amount is positive and at most the limit; refuse with LimitExceeded otherwise."""
+    """Return when the amount is whole, positive and at most the limit; refuse with LimitExceeded otherwise."""
+    check_whole(amount_fen)
     if amount_fen <= 0:
         raise LimitExceeded(f"{amount_fen} fen is no amount: it must be above zero")
     if amount_fen > limit_fen:
@@ -93,6 +100,7 @@ def policy_for(month: date) -> ContributionPolicy:
 
 def split_contribution(base_fen: int, month: date) -> ContributionSplit:
     """Return who gets what of the month's premium on a wage base; shares are rounded down to whole fen."""
+    check_whole(base_fen)
     if base_fen <= 0:
         raise LimitExceeded(f"a contribution base of {base_fen} fen is no base: it must be above zero")
     policy = policy_for(month)

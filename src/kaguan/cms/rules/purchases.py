@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kaguan.cms.rules.money import check_whole
 from kaguan.cms.rules.refusals import NotEligible, NotMedical
 from kaguan.cms.rules.regions import InstitutionKind
 
@@ -49,7 +50,10 @@ class Item:
 
 
 def check_items(items: Sequence[Item]) -> int:
-    """Return the sum in fen when every line is medical; refuse with NotMedical, naming the first other."""
+    """Return the sum in fen when every line is medical; refuse with NotMedical, naming the first other.
+
+    Refuses with NotEligible without lines or amount, and with LimitExceeded when an amount is not in whole fen.
+    """
     if not items:
         raise NotEligible("a purchase needs at least one line")
     for number, item in enumerate(items, start=1):
@@ -57,6 +61,7 @@ def check_items(items: Sequence[Item]) -> int:
             raise NotMedical(
                 f"line {number} is {item.category.value}: the personal account pays for medical goods and services only"
             )
+        check_whole(item.amount_fen)
         if item.amount_fen <= 0:
             raise NotEligible(f"line {number} has no amount: it must be above zero")
     return sum(item.amount_fen for item in items)

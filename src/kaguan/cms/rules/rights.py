@@ -23,6 +23,8 @@ class Right(StrEnum):
     CREDIT = "credit contributions"
     LOAD = "load"
     PURCHASE = "purchase"
+    RECONCILE = "reconcile"
+    APPROVE = "approve"
 
 
 class Role(StrEnum):
@@ -30,6 +32,7 @@ class Role(StrEnum):
 
     ADMINISTRATOR = "administrator"
     AUTHORITY_CLERK = "authority clerk"
+    AUTHORITY_SUPERVISOR = "authority supervisor"
     OUTLET_TELLER = "outlet teller"
     CASHIER = "cashier"
     HOTLINE = "hotline"
@@ -39,8 +42,18 @@ RIGHTS_OF: Final = MappingProxyType(
     {
         Role.ADMINISTRATOR: frozenset({Right.SET_UP}),
         Role.AUTHORITY_CLERK: frozenset(
-            {Right.ORDER, Right.RECEIVE, Right.LOSS, Right.LOCK, Right.REPLACE, Right.CANCEL, Right.CREDIT}
+            {
+                Right.ORDER,
+                Right.RECEIVE,
+                Right.LOSS,
+                Right.LOCK,
+                Right.REPLACE,
+                Right.CANCEL,
+                Right.CREDIT,
+                Right.RECONCILE,
+            }
         ),
+        Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE}),
         Role.OUTLET_TELLER: frozenset(
             {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.REPLACE, Right.LOAD}
         ),

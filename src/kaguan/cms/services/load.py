@@ -13,13 +13,13 @@ from uuid import UUID
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Card, CardEvent, Transfer
-from kaguan.cms.rules.money import FundsSource, check_amount, check_source, forbidden
+from kaguan.cms.rules.money import FundsSource, check_amount, check_source, check_whole, forbidden
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.reservation import Resolution
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
 
 LOAD: Final = "load"
 CARRY_OVER: Final = "carry-over"
@@ -48,6 +48,31 @@ class Nothing:
     """The result of a use case that always refuses."""
 
 
+@question("allow load", Right.LOAD)
+def allow_load(case: Case, /, *, card_no: str, amount_fen: int) -> None:
+    """Return when the amount may be loaded here. No PIN is asked for before this.
+
+    Refuses, in this order: no such card, own card, card state, expired, amount or limit, something still open.
+    """
+    _loadable_card(case, card_no, amount_fen)
+    reservation.check_nothing_open(card_no)
+
+
+@question("allow carry-over", Right.LOAD)
+def allow_carry_over(case: Case, /, *, card_no: str) -> int:
+    """Return the fen that may be carried over to this card now. No PIN is asked for before this.
+
+    Refuses, in this order: no such card, own card, card state, expired, replaces no card, no old chip that is blocked
+    or lost for the region's days, nothing left, something still open.
+    """
+    case.usable_card(card_no)
+    left_fen = sum(move.amount_fen for move in _carried(case, card_no))
+    if not left_fen:
+        raise NotEligible(f"nothing that can be carried over to card {card_no} is left")
+    reservation.check_nothing_open(card_no)
+    return left_fen
+
+
 @use_case("begin load", Right.LOAD, PendingLoad)
 def begin_load(
     case: Case,
@@ -67,13 +92,12 @@ def begin_load(
     shows more than the books, too little in the account.
     """
     check_source(source)
-    card = case.usable_card(card_no)
-    check_amount(amount_fen, limit_fen=card.region.rules().load_limit_fen)
+    card = _loadable_card(case, card_no, amount_fen)
     return _reserve(
         case,
         card,
         LOAD,
-        Move(personal_account(card.holder_id), purse_account(card_no), amount_fen),
+        [Move(personal_account(card.holder_id), purse_account(card_no), amount_fen)],
         purse_before_fen=purse_before_fen,
         online_sequence=online_sequence,
         terminal_no=terminal_no,
@@ -93,23 +117,23 @@ def begin_carry_over(
     terminal_no: str,
     terminal_time: datetime,
 ) -> PendingLoad:
-    """Leave what the books have on the replaced card's purse reserved for this card, its successor.
+    """Leave what the books have on the purses of the replaced cards reserved for this card, their successor.
 
-    Refuses, in this order: no such card, own card, card state, expired, replaces no card, old chip neither blocked
-    nor lost for the region's days, not the amount that is on it, the chip shows more than the books.
+    A card replaced by one that was replaced itself counts as well; one whose chip may still pay is left out.
+    Refuses, in this order: no such card, own card, card state, expired, replaces no card, no old chip that is blocked
+    or lost for the region's days, not the amount that is there, the chip shows more than the books.
     """
     card = case.usable_card(card_no)
-    old = _replaced_card(card_no)
-    _check_harmless(case, old)
-    left_fen = balance(purse_account(old.card_no))
+    check_whole(amount_fen)
+    moves = _carried(case, card_no)
+    left_fen = sum(move.amount_fen for move in moves)
     if amount_fen != left_fen:
-        raise NotEligible(f"the purse of card {old.card_no} has {left_fen} fen, not {amount_fen}: all of it is carried")
-    case.note(old_card_no=old.card_no)
+        raise NotEligible(f"{left_fen} fen can be carried over, not {amount_fen}: all of it is carried")
     return _reserve(
         case,
         card,
         CARRY_OVER,
-        Move(purse_account(old.card_no), purse_account(card_no), amount_fen),
+        moves,
         purse_before_fen=purse_before_fen,
         online_sequence=online_sequence,
         terminal_no=terminal_no,
@@ -117,9 +141,14 @@ def begin_carry_over(
     )
 
 
-def carried_fen(card_no: str) -> int:
-    """Return what the books have left on the purse of the card that this one replaced; refuse with NotEligible."""
-    return balance(purse_account(_replaced_card(card_no).card_no))
+def load_before(institution: str, load_id: UUID, *, card_no: str, amount_fen: int) -> Resolution | None:
+    """Return what became of this load when it was asked for before. Refuses as `reservation.asked_before`."""
+    return reservation.asked_before(institution, LOAD, load_id, card_no=card_no, amount_fen=amount_fen)
+
+
+def carry_over_before(institution: str, load_id: UUID, *, card_no: str) -> Resolution | None:
+    """Return what became of this carry-over when it was asked for before. Refuses as `reservation.asked_before`."""
+    return reservation.asked_before(institution, CARRY_OVER, load_id, card_no=card_no, amount_fen=None)
 
 
 def open_load(load_id: UUID) -> PendingLoad:
@@ -140,8 +169,8 @@ def load_under(card_no: str, online_sequence: int) -> bool:
 
 @use_case("confirm load", Right.LOAD, Resolution)
 def confirm_load(case: Case, /, *, tac: str) -> Resolution:
-    """Leave the load in the purse's books: the chip said so in a TAC, which the caller has verified."""
-    return reservation.confirm(case, _KINDS, case.request_id, {"tac": tac})
+    """Leave the load in the purse's books: the chip said so in a TAC (hex), which the caller has verified."""
+    return reservation.confirm(case, _KINDS, case.request_id, tac)
 
 
 @use_case("cancel load", Right.LOAD, Resolution)
@@ -164,29 +193,51 @@ def refuse_cash_top_up(case: Case, /, *, card_no: str, amount_fen: int) -> Nothi
     raise forbidden(FundsSource.CASH)
 
 
-def _check_harmless(case: Case, old: Card) -> None:
-    if old.chip_blocked_at is not None:
-        return
-    days = old.region.rules().purse_wait_days
-    lost = CardEvent.objects.filter(card=old, event="report_formal_loss").order_by("id").last()
-    if lost is None or case.at < lost.at + timedelta(days=days):
+def _loadable_card(case: Case, card_no: str, amount_fen: int) -> Card:
+    card = case.usable_card(card_no)
+    check_amount(amount_fen, limit_fen=card.region.rules().load_limit_fen)
+    return card
+
+
+def _carried(case: Case, card_no: str) -> list[Move]:
+    """Return the moves that bring everything on the harmless chips that this card replaced, nearest first."""
+    replaced = _replaced_cards(card_no)
+    harmless = [old for old in replaced if _is_harmless(case, old)]
+    if not harmless:
+        old = replaced[0]
+        days = old.region.rules().purse_wait_days
         raise NotEligible(
             f"the chip of card {old.card_no} is not blocked: its purse can be carried over {days} days after the loss"
         )
+    case.note(old_card_nos=[old.card_no for old in harmless])
+    purses = [purse_account(old.card_no) for old in harmless]
+    return [Move(purse, purse_account(card_no), left_fen) for purse in purses if (left_fen := balance(purse))]
 
 
-def _replaced_card(card_no: str) -> Card:
-    old = Card.objects.select_for_update().filter(replaced_by=card_no).first()
-    if old is None:
+def _is_harmless(case: Case, old: Card) -> bool:
+    if old.chip_blocked_at is not None:
+        return True
+    lost = CardEvent.objects.filter(card=old, event="report_formal_loss").order_by("id").last()
+    return lost is not None and case.at >= lost.at + timedelta(days=old.region.rules().purse_wait_days)
+
+
+def _replaced_cards(card_no: str) -> list[Card]:
+    """Return the card that this one replaced, the card which that one replaced, and so on."""
+    replaced: list[Card] = []
+    successor = card_no
+    while (old := Card.objects.select_for_update().filter(replaced_by=successor).first()) is not None:
+        replaced.append(old)
+        successor = old.card_no
+    if not replaced:
         raise NotEligible(f"card {card_no} replaces no other card")
-    return old
+    return replaced
 
 
 def _reserve(
     case: Case,
     card: Card,
     kind: str,
-    move: Move,
+    moves: list[Move],
     *,
     purse_before_fen: int,
     online_sequence: int,
@@ -206,8 +257,8 @@ def _reserve(
         "terminal_no": terminal_no,
         "terminal_time": terminal_time.isoformat(),
     }
-    case.note(amount_fen=move.amount_fen, online_sequence=online_sequence)
-    transfer = reserve(case.request_id, kind, [move], through=unloaded_account(card.holder_id), memo=memo)
+    case.note(amount_fen=sum(move.amount_fen for move in moves), online_sequence=online_sequence)
+    transfer = reserve(case.request_id, kind, moves, through=unloaded_account(card.holder_id), memo=memo)
     return _pending(case.request_id, transfer)
 
 

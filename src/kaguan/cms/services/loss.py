@@ -14,6 +14,7 @@ from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 
 BLOCK_ORDERED: Final = "order_block"
+BLOCK_PRESUMED: Final = "presume_block"
 
 
 @use_case("report temporary loss", Right.LOSS, CardState)
@@ -86,6 +87,18 @@ def card_being_blocked(atr: str) -> str | None:
     """Return the number of the card with that ATR (hex), when blocking it was ordered."""
     ordered = CardEvent.objects.filter(card__atr=atr, event=BLOCK_ORDERED).order_by("id").last()
     return ordered.card.card_no if ordered else None
+
+
+@use_case("presume blocked", Right.LOSS, CardState)
+def presume_blocked(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that a card with this one's ATR says that it is blocked, which any card could say.
+
+    The chip does not count as harmless for that: its purse still waits for the region's days.
+    Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
+    """
+    card = _ended_card(case, card_no)
+    case.tell(card, APPLICATION.name, BLOCK_PRESUMED, card.application, card.application)
+    return state_of(card)
 
 
 @use_case("confirm blocked", Right.LOSS, CardState)

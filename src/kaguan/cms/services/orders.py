@@ -13,6 +13,7 @@ from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
+from kaguan.personalization.validity import years_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, wh
         raise DuplicateRequest(f"{where}card number {row.card_no} is used already")
     if rules.banks and row.bank_code not in rules.banks:
         raise NotEligible(f"{where}{row.bank_code!r} is none of the banks of region {region.code}")
-    if not row.issue_date < row.valid_until <= _years_later(row.issue_date, rules.card_valid_years):
+    if not row.issue_date < row.valid_until <= years_after(row.issue_date, rules.card_valid_years):
         raise NotEligible(f"{where}a card must be valid for some time and at most {rules.card_valid_years} years")
     card = Card.objects.create(
         card_no=row.card_no,
@@ -140,10 +141,3 @@ def _add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, wh
     )
     case.tell(card, "production", "order", "", card.production, order_no=order.order_no)
     return card
-
-
-def _years_later(day: date, years: int) -> date:
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year + years, month=3, day=1)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from kaguan.cms.rules.documents import Document
-from kaguan.cms.rules.lifecycle import PIN, Use, check_use
+from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
 
 
-@use_case("allow PIN change", Right.PIN, CardState)
-def allow_pin_change(case: Case, /, *, card_no: str) -> CardState:
-    """Leave everything as it is: the holder may choose a new PIN here. The chip is touched only after this.
+@question("allow PIN change", Right.PIN)
+def allow_pin_change(case: Case, /, *, card_no: str) -> None:
+    """Return when the holder may choose a new PIN here. The chip is touched only after this.
 
     Refuses, in this order: no such card, own card, card state, PIN blocked or void.
     """
     card = case.card(card_no)
     check_use(card.application, Use.CARE_FOR_PIN)
     PIN.find(card.pin, "change")
-    return state_of(card)
 
 
 @use_case("change PIN", Right.PIN, CardState)
@@ -29,8 +28,14 @@ def record_pin_change(case: Case, /, *, card_no: str) -> CardState:
 
 @use_case("block PIN", Right.PIN, CardState)
 def record_pin_blocked(case: Case, /, *, card_no: str) -> CardState:
-    """Leave on record that the chip takes no PIN any more, after too many wrong ones."""
-    return _record(case, card_no, "block")
+    """Leave on record that the chip takes no PIN any more, after too many wrong ones.
+
+    It is a fact and not a wish, so it is told of a card in any state; told of a blocked PIN it changes nothing.
+    """
+    card = case.card(card_no)
+    if card.pin not in {Pin.BLOCKED, Pin.VOID}:
+        case.step(card, PIN, "block", case.circumstances(card))
+    return state_of(card)
 
 
 @use_case("reset PIN", Right.PIN, CardState)

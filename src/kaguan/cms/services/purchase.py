@@ -21,7 +21,7 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
 from kaguan.cms.services.case import Case, find_institution
 from kaguan.cms.services.reservation import Resolution
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
 
 PURCHASE: Final = "purchase"
 _KINDS: Final = frozenset({PURCHASE})
@@ -46,6 +46,18 @@ class AuthorisedPurchase:
     terminal_time: str
 
 
+@question("allow purchase", Right.PURCHASE)
+def allow_purchase(case: Case, /, *, card_no: str, items: Sequence[Item]) -> int:
+    """Return the sum of the items in fen when the card may pay for them here. No PIN is asked for before this.
+
+    Refuses, in this order: no medical site, blacklisted, not designated, an item that is not medical, no such card,
+    own card, card state, expired, limit, something still open.
+    """
+    amount_fen = _payable_fen(case, card_no, items)
+    reservation.check_nothing_open(card_no)
+    return amount_fen
+
+
 @use_case("authorise purchase", Right.PURCHASE, AuthorisedPurchase)
 def authorise_purchase(
     case: Case,
@@ -63,11 +75,7 @@ def authorise_purchase(
     own card, card state, expired, limit, terminal of another institution, too little in the purse.
     """
     site = case.institution
-    case.note(card_no=card_no, categories=sorted({item.category.value for item in items}))
-    check_site(site.kind, designated=site.designated, blacklisted=site.blacklisted, name=site.code)
-    amount_fen = check_items(items)
-    case.usable_card(card_no)
-    check_amount(amount_fen, limit_fen=site.region.rules().purchase_limit_fen)
+    amount_fen = _payable_fen(case, card_no, items)
     memo: Detail = {
         "card_no": card_no,
         "institution": site.code,
@@ -93,6 +101,11 @@ def open_purchase(purchase_id: UUID) -> AuthorisedPurchase:
     return _authorised(purchase_id, transfer)
 
 
+def purchase_before(institution: str, purchase_id: UUID, *, card_no: str, amount_fen: int) -> Resolution | None:
+    """Return what became of this purchase when it was asked for before. Refuses as `reservation.asked_before`."""
+    return reservation.asked_before(institution, PURCHASE, purchase_id, card_no=card_no, amount_fen=amount_fen)
+
+
 def purchase_under(card_no: str, offline_sequence: int) -> bool:
     """Return whether the books have a recorded purchase of the card under this number of the chip."""
     return reservation.settled_with(_KINDS, {"card_no": card_no, "offline_sequence": offline_sequence})
@@ -100,8 +113,8 @@ def purchase_under(card_no: str, offline_sequence: int) -> bool:
 
 @use_case("record purchase", Right.PURCHASE, Resolution)
 def record_purchase(case: Case, /, *, tac: str) -> Resolution:
-    """Leave the amount payable to the institution: the chip was debited and said so in a TAC, verified before."""
-    return reservation.confirm(case, _KINDS, case.request_id, {"tac": tac})
+    """Leave the amount payable to the institution: the chip was debited and said so in a TAC (hex), verified before."""
+    return reservation.confirm(case, _KINDS, case.request_id, tac)
 
 
 @use_case("cancel purchase", Right.PURCHASE, Resolution)
@@ -114,6 +127,16 @@ def cancel_purchase(case: Case, /, *, why: str) -> Resolution:
 def mark_purchase_grey(case: Case, /) -> Resolution:
     """Leave the purchase grey: the chip's answer was lost; it is recorded or cancelled later."""
     return reservation.mark_grey(case, _KINDS, case.request_id)
+
+
+def _payable_fen(case: Case, card_no: str, items: Sequence[Item]) -> int:
+    site = case.institution
+    case.note(card_no=card_no, categories=sorted({item.category.value for item in items}))
+    check_site(site.kind, designated=site.designated, blacklisted=site.blacklisted, name=site.code)
+    amount_fen = check_items(items)
+    case.usable_card(card_no)
+    check_amount(amount_fen, limit_fen=site.region.rules().purchase_limit_fen)
+    return amount_fen
 
 
 def _next_sequence(terminal_no: str, site: Institution) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kaguan.cms.models import Card, StockItem
+from kaguan.cms.rules.chips import check_chip_numbers
 from kaguan.cms.rules.lifecycle import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
@@ -27,7 +28,7 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
     """Leave every card of the file in the custody of `outlet` (the actor's own institution if not given).
 
     Refuses the whole file at its first bad row, in this order: card not ordered, card of another person or bank
-    card, identification code used, card not awaited any more.
+    card, identification code and ATR out of form or of two chips, either of them used, card not awaited any more.
     """
     keeper = find_institution(outlet) if outlet else case.institution
     if not rows:
@@ -59,6 +60,17 @@ def _awaited(row: ReturnRow, number: int) -> Card:
         raise NotEligible(f"row {number}: card {row.card_no} was ordered for another person")
     if card.bank_card_no and row.bank_card_no and card.bank_card_no != row.bank_card_no:
         raise NotEligible(f"row {number}: card {row.card_no} was ordered for another bank card")
-    if Card.objects.filter(card_ident_code=row.card_ident_code).exclude(pk=card.pk).exists():
-        raise DuplicateRequest(f"row {number}: identification code {row.card_ident_code} belongs to another card")
+    _check_chip(row, number)
     return card
+
+
+def _check_chip(row: ReturnRow, number: int) -> None:
+    try:
+        check_chip_numbers(row.card_ident_code, row.atr)
+    except NotEligible as refusal:
+        raise NotEligible(f"row {number}: {refusal}") from None
+    others = Card.objects.exclude(pk=row.card_no)
+    if others.filter(card_ident_code=row.card_ident_code).exists():
+        raise DuplicateRequest(f"row {number}: identification code {row.card_ident_code} belongs to another card")
+    if others.filter(atr=row.atr).exists():
+        raise DuplicateRequest(f"row {number}: ATR {row.atr} belongs to another card")

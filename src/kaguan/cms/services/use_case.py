@@ -1,4 +1,7 @@
-"""What makes a function a use case: one transaction, one receipt, one line in the audit log, whatever comes of it."""
+"""What makes a function a use case: one transaction, one receipt, one line in the audit log, whatever comes of it.
+
+A question is the lesser kind: it changes nothing, so it is answered afresh each time and leaves no receipt.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,31 @@ def use_case(
                     answer = work(case, *args, **kwargs)
                     request.keep(case, asdict(answer))  # type: ignore[call-overload]
                     return answer
+            except RuleBroken as refusal:
+                request.note_refusal(refusal, notes)
+                raise
+
+        return ask
+
+    return make
+
+
+def question(
+    action: str, right: Right
+) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
+    """Make a function over a Case a question: may this be done now? The audit log hears of refusals only.
+
+    Refuses with NotAllowed before the function is entered.
+    """
+
+    def make(work: Callable[Concatenate[Case, P], R]) -> Callable[Concatenate[Actor, UUID, P], R]:
+        @wraps(work)
+        def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            request = _Request(actor, request_id, action, right, fingerprint="")
+            notes: dict[str, object] = {}
+            try:
+                with transaction.atomic(durable=True):
+                    return work(request.admit(notes), *args, **kwargs)
             except RuleBroken as refusal:
                 request.note_refusal(refusal, notes)
                 raise

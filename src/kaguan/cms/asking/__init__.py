@@ -1,0 +1,1 @@
+"""How every command of card management is asked for."""
