@@ -14,7 +14,7 @@ from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.cli import card as card_door
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.check import CheckVerdict, check_card, keys_needed
+from kaguan.personalization.check import CheckVerdict, check_card
 from kaguan.personalization.cli import order as order_door
 from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
 from kaguan.personalization.order import Holder, open_order
@@ -133,10 +133,3 @@ def test_optional_files_stay_empty_unless_ordered() -> None:
     card, keys = made(profile, holder, photo)
     assert len(card.image.files[optional].records) == 5
     assert checked(card, keys, holder, photo).good
-
-
-def test_the_keys_that_a_rule_asks_for() -> None:
-    profile = load_profile("ssc-v3")
-    needed = {f"{file.dedicated}/{file.name}": sorted(keys_needed(file.read)) for file in profile.files()}
-    assert needed["SSSE/EF05"] == needed["DF01/EF05"] == needed["DF04/EF05"] == []
-    assert (needed["SSSE/EF06"], needed["DF04/EF06"], needed["DF07/EF07"]) == ([0x0A], [0x84], [0x8A])

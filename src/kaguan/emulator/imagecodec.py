@@ -76,6 +76,8 @@ def _codec(kind: Any) -> tuple[Encoder, Decoder]:
         return bytes.hex, bytes.fromhex
     if kind is str:
         return _same, _text
+    if kind is int:
+        return _same, _number_to(0xFF)
     if kind is AccessRule:
         return str, parse_rule
     if origin is tuple:
