@@ -321,7 +321,7 @@ def test_it_protects_as_a_vault_does() -> None:
 
 def test_a_reset_module_selects_its_application_again() -> None:
     held, held_keys = in_terminal()
-    ref = held_keys.ref("SSSE.UK")
+    ref = held_keys.ref("SSSE.UK").session(bytes(range(8)))
     first = held_keys.vault.encipher(ref, bytes(8))
     held.reset()
     assert held_keys.vault.encipher(ref, bytes(8)) == first == keys().vault.encipher(ref, bytes(8))
