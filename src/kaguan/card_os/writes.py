@@ -97,7 +97,8 @@ class PutKey(NamedTuple):
         address = key_address(self.dedicated, self.key.usage, self.key.reference)
         others = (key for key in image.keys.get(address, ()) if key.version != self.key.version)
         versions = tuple(sorted((*others, self.key), key=lambda key: key.version))
-        return image._replace(keys={**image.keys, address: versions})
+        profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+        return CardImage(profile, atr, lifecycle, dedicated, files, {**keys, address: versions}, pins, purses)
 
 
 class PutPin(NamedTuple):
@@ -184,7 +185,9 @@ def apply(image: CardImage, group: Group) -> CardImage:
 
 
 def _with_file(image: CardImage, address: Address, file: Elementary) -> CardImage:
-    return image._replace(files={**image.files, address: file})
+    # Spelled out, because `_replace` costs more than the write itself.
+    profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+    return CardImage(profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses)
 
 
 def _without(table: Mapping[Address, _Value], address: Address, *, tail: int = 0) -> dict[Address, _Value]:

@@ -2,8 +2,8 @@
 
 Nothing here knows how the recipe encodes: what comes back is decoded and held against the columns as they came in, and
 what the order did not bring against the profile's defaults. Every key that can be shown without changing the card is
-shown: IRK by INTERNAL AUTHENTICATE, every external key by EXTERNAL AUTHENTICATE, the load key by MAC1 of a load of
-nothing. The purchase, TAC and messaging keys leave no such trace.
+shown, where the order wrote anything: IRK by INTERNAL AUTHENTICATE, every external key by EXTERNAL AUTHENTICATE, the
+load key by MAC1 of a load of nothing. The purchase, TAC and messaging keys leave no such trace.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _check_application(
     keys: CardKeys, spec: DedicatedSpec, holder: Holder, photo: bytes, faults: list[str]
 ) -> Script[None]:
     written = [file for file in spec.files if _written(keys.profile, holder, file)]
-    if not written and not spec.purses and not spec.keys:
+    if not written and not spec.purses:
         return
     yield from select_dedicated(spec)
     for key in spec.keys:

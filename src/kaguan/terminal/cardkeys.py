@@ -7,7 +7,7 @@ from functools import cached_property
 
 from kaguan.apdu.errors import CodecError
 from kaguan.card_os.profile import CardProfile
-from kaguan.vault.vault import KeyRef, KeyVault
+from kaguan.vault.vault import KeyRef, KeyVault, Step, StepKind
 
 TRANSPORT_LABEL = "TK"
 """The transport key's label in the vault: one master, diversified by chip."""
@@ -46,16 +46,22 @@ class CardKeys:
     version: int = FIRST_VERSION
 
     @cached_property
-    def _factors(self) -> tuple[bytes, bytes, bytes]:
-        return (*region_factors(self.region), card_factor(self.atr))
+    def _way_down(self) -> tuple[Step, ...]:
+        """The steps from any master key to this card's."""
+        factors = (*region_factors(self.region), card_factor(self.atr))
+        return tuple(Step(StepKind.DIVERSIFY, factor) for factor in factors)
+
+    @cached_property
+    def _transport(self) -> KeyRef:
+        return KeyRef(TRANSPORT_LABEL, self.version).diversified(card_factor(self.atr))
 
     def ref(self, master_label: str, version: int = 0) -> KeyRef:
         """The card's own key under this master, such as `SSSE.STK`, in the card's version of it."""
-        return KeyRef(master_label, self.version + version).diversified(*self._factors)
+        return KeyRef(master_label, self.version + version, self._way_down)
 
     def transport(self) -> KeyRef:
         """The chip's transport key: it knows no region, the chip's number alone."""
-        return KeyRef(TRANSPORT_LABEL, self.version).diversified(card_factor(self.atr))
+        return self._transport
 
     def reference(self, master_label: str) -> int:
         """What stands in P2, or in the key index, for this key.

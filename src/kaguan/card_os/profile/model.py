@@ -362,11 +362,14 @@ class CardProfile:
         Raises:
             ProfileError: the profile has no such key.
         """
-        for spec in self.dedicated:
-            for key in spec.keys:
-                if key.master_label == master_label:
-                    return key
-        raise ProfileError(f"profile {self.name} has no key {master_label}")
+        key = self._first_keys.get(master_label)
+        if key is None:
+            raise ProfileError(f"profile {self.name} has no key {master_label}")
+        return key
+
+    @cached_property
+    def _first_keys(self) -> Mapping[str, KeySpec]:
+        return {key.master_label: key for key in reversed([*self.keys()])}
 
     def keys(self) -> Iterator[KeySpec]:
         """Every key, in the order in which they are written."""

@@ -9,7 +9,7 @@ from kaguan.card_os.profile import CardProfile, DedicatedSpec, FieldSpec, FileSp
 from kaguan.card_os.profile.values import decode_field
 from kaguan.terminal.script import Script, ask
 
-CHUNK = 0xF0
+CHUNK = 0xFF
 
 
 def select_dedicated(spec: DedicatedSpec) -> Script[bytes]:
