@@ -30,6 +30,8 @@ from kaguan.vault.vault import KeyRef
 
 MASTER_FILE = 0x3F00
 TRANSPORT_REFERENCE = 0x00
+KEYS_AT_ONCE = 10
+"""Keys in one WRITE KEY: what fits into a short command with its padding and MAC."""
 ISSUER_CODE = bytes.fromhex("D156000005")
 _CREATING = 0x01
 Values = Mapping[tuple[str, str, int], tuple[bytes, ...]]
@@ -98,13 +100,16 @@ def _make_dedicated(keys: CardKeys, spec: DedicatedSpec, values: Values, card: P
         yield from _make_file(keys.profile, file, values, card.photo)
     for purse in spec.purses:
         yield from _create(_purse_fcp(purse))
-    for key in spec.keys:
-        header = KeyHeader(key.usage, key.reference, key.version, key.algorithm, key.tries)
-        yield from _write_key(keys, bytes(header), keys.ref(key.master_label, key.version))
+    for start in range(0, len(spec.keys), KEYS_AT_ONCE):
+        pieces: list[bytes | KeyRef | Secret] = []
+        for key in spec.keys[start : start + KEYS_AT_ONCE]:
+            header = KeyHeader(key.usage, key.reference, key.version, key.algorithm, key.tries)
+            pieces += (bytes(header), keys.ref(key.master_label, key.version))
+        yield from _write_keys(keys, tuple(pieces))
     for pin in spec.pins:
         limits = (pin.tries, pin.min_bytes, pin.max_bytes)
         pin_header = PinHeader(pin.reference, *limits, pin.unblock_key, pin.messaging_key)
-        yield from _write_key(keys, bytes(pin_header), card.pin)
+        yield from _write_keys(keys, (bytes(pin_header), card.pin))
 
 
 def _make_file(profile: CardProfile, file: FileSpec, values: Values, photo: bytes) -> Script[None]:
@@ -184,10 +189,14 @@ def _create(fcp: bytes) -> Script[None]:
     yield from ask(CommandApdu(0x00, 0xE0, 0x00, 0x00, fcp))
 
 
-def _write_key(keys: CardKeys, header: bytes, value: KeyRef | Secret) -> Script[None]:
+def _write_keys(keys: CardKeys, pieces: tuple[bytes | KeyRef | Secret, ...]) -> Script[None]:
+    """Headers and values in turn are the card's, under the transport key."""
     challenge = yield from get_challenge()
-    command = CommandApdu(0x84, 0xD4, 0x01, 0x00, header)
-    yield from ask(keys.vault.protect(keys.transport(), Scheme.PBOC, command, challenge, encrypted=True, append=value))
+    first, *rest = pieces
+    assert isinstance(first, bytes)  # noqa: S101 - the first header
+    command = CommandApdu(0x84, 0xD4, 0x01, 0x00, first)
+    transport, appendix = keys.transport(), tuple(rest)
+    yield from ask(keys.vault.protect(transport, Scheme.PBOC, command, challenge, encrypted=True, append=appendix))
 
 
 def _chunks(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -24,8 +24,8 @@ from kaguan.terminal.script import ask, converse
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.mac import pad80
 from kaguan.vault.messaging import MAC_SIZE, Scheme
-from kaguan.vault.secret import CheckValue, Secret
-from kaguan.vault.vault import KeyAbsent, KeyInfo, KeyRef, KeyVault, StepKind, UsageForbidden
+from kaguan.vault.secret import CheckValue
+from kaguan.vault.vault import Appendix, KeyAbsent, KeyInfo, KeyRef, KeyVault, StepKind, UsageForbidden
 
 BLOCK = 8
 CHUNK = 0xF0
@@ -198,14 +198,14 @@ class ModuleVault(KeyVault):
         challenge: bytes,
         *,
         encrypted: bool,
-        append: KeyRef | Secret | None = None,
+        append: Appendix = None,
     ) -> CommandApdu:
         """The command under the secure messaging of the social security card.
 
         Raises:
             UsageForbidden: another scheme, or a key to be appended: a module gives none away.
         """
-        if scheme is not Scheme.SSC or isinstance(append, KeyRef) or (append is not None and not encrypted):
+        if scheme is not Scheme.SSC or isinstance(append, KeyRef | tuple) or (append is not None and not encrypted):
             raise UsageForbidden(f"{ref}: a security module protects {Scheme.SSC} commands, and sends no keys")
         data = command.data + (append.reveal() if append is not None else b"")
         self._lend(ref.session(challenge))

@@ -23,6 +23,7 @@ from kaguan.vault.messaging import Scheme
 from kaguan.vault.sealing import SealedStoreMalformed, SealingCost, StoreKind, seal, unseal
 from kaguan.vault.secret import CheckValue, Random, Secret
 from kaguan.vault.vault import (
+    Appendix,
     CheckValueMismatch,
     KeyAbsent,
     KeyInfo,
@@ -192,14 +193,16 @@ class SoftwareVault(KeyVault):
         challenge: bytes,
         *,
         encrypted: bool,
-        append: KeyRef | Secret | None = None,
+        append: Appendix = None,
     ) -> CommandApdu:
         """The command under secure messaging, its plaintext followed by the value of `append`."""
         worker = self._cipher(ref, Verb.PROTECT)
         if append is not None:
             if not encrypted:
                 raise UsageForbidden(f"{ref}: a key or a PIN is not appended to a command in clear")
-            command = command._replace(data=command.data + self._appended(ref, append).reveal())
+            pieces = append if isinstance(append, tuple) else (append,)
+            values = b"".join(self._appended(ref, piece).reveal() for piece in pieces)
+            command = command._replace(data=command.data + values)
         return messaging.protect(worker, scheme, command, challenge, encrypted=encrypted)
 
     def __repr__(self) -> str:
@@ -208,9 +211,11 @@ class SoftwareVault(KeyVault):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SoftwareVault holds keys and is not to be pickled or copied; use `sealed`")
 
-    def _appended(self, ref: KeyRef, append: KeyRef | Secret) -> Secret:
+    def _appended(self, ref: KeyRef, append: bytes | KeyRef | Secret) -> Secret:
         if isinstance(append, Secret):
             return append
+        if isinstance(append, bytes):
+            return Secret(append)
         require_verb(self.info(ref), ref, Verb.WRAP)
         require_wrappable(self.info(append), append)
         return self._value(append).key

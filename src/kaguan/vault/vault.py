@@ -185,6 +185,10 @@ def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
         raise UsageForbidden(f"{ref}: only a key diversified {info.levels} times is written to a card")
 
 
+Appendix = KeyRef | Secret | tuple[bytes | KeyRef | Secret, ...] | None
+"""What follows a command's data inside the cryptogram: the value of a key or of a secret, or several pieces."""
+
+
 class KeyVault(Protocol):
     """Keys by reference. Every verb raises KeyAbsent first and UsageForbidden second."""
 
@@ -220,11 +224,12 @@ class KeyVault(Protocol):
         challenge: bytes,
         *,
         encrypted: bool,
-        append: KeyRef | Secret | None = None,
+        append: Appendix = None,
     ) -> CommandApdu:
         """The command under secure messaging, as `messaging.protect` makes it.
 
         For SSC the reference is the STK itself. The plaintext is the command's data followed by the value of
-        `append`, which must be encrypted: so a key or a PIN gets into a card without being seen outside.
+        `append`, or by its pieces in turn, which must be encrypted: so keys and PINs get into a card without being seen
+        outside.
         """
         ...

@@ -7,6 +7,8 @@ unsealed is wiped by DELETE FILE of the master file and begun anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.errors import CodecError, TlvSyntaxError
 from kaguan.card_os.access import ABSENT, find_key, require_transport
@@ -138,9 +140,9 @@ def _purse(view: View, fcp: Fcp) -> PutPurse:
 
 
 def write_key(view: View, command: CommandApdu) -> Outcome:
-    """Plan the key or the PIN that comes enciphered and authenticated under the transport key.
+    """Plan the keys, or the PIN, that come enciphered and authenticated under the transport key, as one group.
 
-    It belongs to the current dedicated file. Messaging is PBOC's whatever the card speaks later: the transport key is
+    They belong to the current dedicated file. Messaging is PBOC's whatever the card speaks later: the transport key is
     the factory's, not the application's.
     Refuses, in this order: 6982 transport key not authenticated, 6A86 P1 or P2, 6A82 there is no master file yet,
     6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6A80 header or length wrong.
@@ -152,16 +154,26 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6A82)
     _, transport = find_key(view, Usage.TRANSPORT, TRANSPORT_REFERENCE)
     plain = plain_command(view, command, transport, encrypted=True, scheme=Scheme.PBOC)
-    write = _pin(view, plain.data) if plain.data[:1] == bytes((PIN_TYPE,)) else _key(view, plain.data)
-    return Outcome(b"", 0x9000, view.session, ((write,),))
+    if plain.data[:1] == bytes((PIN_TYPE,)):
+        return Outcome(b"", 0x9000, view.session, ((_pin(view, plain.data),),))
+    return Outcome(b"", 0x9000, view.session, (tuple(_keys(view, plain.data)),))
 
 
-def _key(view: View, data: bytes) -> Write:
-    try:
-        header = KeyHeader.parse(data[: KeyHeader.SIZE]) if len(data) > KeyHeader.SIZE else None
-    except CodecError:
-        header = None
-    value = data[KeyHeader.SIZE :]
+def _keys(view: View, data: bytes) -> Iterator[Write]:
+    """A write for each key, header and value after header and value. Refuses 6A80 when there is none."""
+    if not data:
+        raise Refuse(0x6A80)
+    while data:
+        try:
+            header = KeyHeader.parse(data[: KeyHeader.SIZE]) if len(data) > KeyHeader.SIZE else None
+        except CodecError:
+            header = None
+        end = KeyHeader.SIZE + (header.algorithm.key_size if header else 0)
+        yield _key(view, header, data[KeyHeader.SIZE : end])
+        data = data[end:]
+
+
+def _key(view: View, header: KeyHeader | None, value: bytes) -> Write:
     # SM4 keys have no confirmed use on this card: a setting allows them. The transport key is no application's.
     allowed = (Algorithm.TDES, Algorithm.SM4) if view.chip.behaviour.sm4 else (Algorithm.TDES,)
     if header is None or header.algorithm not in allowed or header.usage is Usage.TRANSPORT:
