@@ -31,6 +31,7 @@ DOORS: Mapping[str, Door] = {
     "card": Door("kaguan.emulator.cli", "card", "Emulated cards: make, show, compare."),
     "apdu": Door("kaguan.terminal.cli", "apdu", "Send commands to a card."),
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
+    "conform": Door("kaguan.terminal.conformance.cli", "conform", "Judge a card by the chapters of LD/T 6001.3-2023."),
     "cms": Door("kaguan.cms.cli", "cms", "Card management: holders, cards, accounts, losses."),
 }
 
