@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from lark import Token, Transformer, v_args
@@ -9,6 +11,7 @@ from lark.tree import Meta
 
 from kaguan.apdu.errors import TapeError
 from kaguan.apdu.tape.model import (
+    Answer,
     Call,
     Capture,
     Define,
@@ -55,7 +58,14 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return lines
 
     def lines(self, _meta: Meta, *statements: Statement) -> tuple[Statement, ...]:
-        return statements
+        joined: list[Statement] = []
+        for statement in statements:
+            if not isinstance(statement, Answer):
+                joined.append(statement)
+                continue
+            asked = joined.pop() if joined else None
+            joined.append(_answered(asked, statement))
+        return tuple(joined)
 
     def send(
         self,
@@ -69,6 +79,12 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
 
     def reset(self, meta: Meta, data: Template | None, captures: _Captures) -> Reset:
         return Reset(data, captures, self._place(meta))
+
+    def said(self, _meta: Meta, *parts: Expression | Token) -> tuple[Expression, ...]:
+        return tuple(_REST if isinstance(part, Token) else part for part in parts)
+
+    def answer(self, meta: Meta, said: tuple[Expression, ...], captures: _Captures) -> Answer:
+        return Answer(said, captures, self._place(meta))
 
     def card(self, meta: Meta, number: Token) -> SwitchCard:
         return SwitchCard(self._count(number), self._place(meta))
@@ -88,17 +104,8 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return int(number)
 
     def template(self, meta: Meta, *parts: Expression | Token | None) -> Template:
-        """Neighbouring hex becomes one pattern, so that a plain command needs no work when it is sent."""
-        joined: list[Expression] = []
-        for part in parts:
-            if part is None:
-                continue
-            expression = _REST if isinstance(part, Token) else part
-            if joined and isinstance(expression, Pattern) and isinstance(joined[-1], Pattern):
-                joined[-1] += expression
-            else:
-                joined.append(expression)
-        return Template(tuple(joined), self._place(meta))
+        said = [_REST if isinstance(part, Token) else part for part in parts if part is not None]
+        return _joined(said, self._place(meta))
 
     data = template
 
@@ -139,3 +146,45 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
 
     def slice(self, _meta: Meta, start: Token | None, stop: Token | None) -> Slice:
         return Slice(None if start is None else int(start), None if stop is None else int(stop))
+
+
+def _answered(asked: Statement | None, answer: Answer) -> Statement:
+    """The command or reset with the answer that it must get.
+
+    Raises:
+        TapeError: there is none above it, or that tells itself what it must get.
+    """
+    match asked:
+        case Send(data=None, statuses=None, captures=()):
+            data, word = _split(answer)
+            statuses = Statuses((word,), answer.place)
+            return replace(asked, data=_joined(data, answer.place), statuses=statuses, captures=answer.captures)
+        case Reset(data=None, captures=()):
+            return replace(asked, data=_joined(answer.said, answer.place), captures=answer.captures)
+    raise answer.place.error("an answer to nothing: it stands below a command or a reset that has none yet")
+
+
+def _split(answer: Answer) -> tuple[Sequence[Expression], Pattern]:
+    """The answer's data, and the status word at its end."""
+    head, tail = list(answer.said), Pattern.exactly(b"")
+    while len(tail.value) < 2 and head and isinstance(last := head[-1], Pattern) and not last.open_ended:
+        tail = last + tail
+        head.pop()
+    if len(tail.value) < 2:
+        raise answer.place.error("an answer ends with its status word, 4 hex digits")
+    data, word = (Pattern(tail.value[part], tail.mask[part]) for part in (slice(None, -2), slice(-2, None)))
+    return [*head, *([data] if data.value else [])], word
+
+
+def _joined(parts: Sequence[Expression], place: Place) -> Template:
+    """Neighbouring hex as one pattern, so that what is plain needs no work when it is played."""
+    joined: list[Expression] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(last, Pattern) and last.open_ended:
+            raise place.error("* stands for all that follows it")
+        if isinstance(part, Pattern) and isinstance(last, Pattern):
+            joined[-1] = last + part
+        else:
+            joined.append(part)
+    return Template(tuple(joined), place)

@@ -35,6 +35,8 @@ _TERMINALS: Final = {
     "FILE": "a file name",
     "QUOTED": "hex digits in quotes",
     "EQUALS": "=",
+    "_COMMAND": ">",
+    "_ANSWER": "<",
     "REST": "*",
     "_NEWLINE": "the end of the line",
     "$END": "the end of the tape",

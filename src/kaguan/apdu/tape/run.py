@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from kaguan.apdu.errors import TapeError
+from kaguan.apdu.errors import InputError, PlacedInputError, TapeError
 from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import OK
@@ -79,7 +79,7 @@ def _exchange(step: Send | Reset, link: Link, scope: Scope) -> tuple[Exchange, T
     statuses = None
     if isinstance(step, Send):
         command = scope.exact(step.command, "a command to be sent")
-        raw = link.transceive(command)
+        raw = _sent(step, link, command)
         response = ResponseApdu.parse(raw)
         statuses = step.statuses
     else:
@@ -102,6 +102,16 @@ def _exchange(step: Send | Reset, link: Link, scope: Scope) -> tuple[Exchange, T
     return exchange, error
 
 
+def _sent(step: Send, link: Link, command: bytes) -> bytes:
+    """The card's answer. What an emulated card lacks (a random number) is told with the tape's place."""
+    try:
+        return link.transceive(command)
+    except PlacedInputError:
+        raise
+    except InputError as error:
+        raise step.place.error(str(error)) from error
+
+
 def _complaint(
     response: ResponseApdu, data: Pattern | None, data_place: Place, statuses: Statuses | None
 ) -> TapeError | None:
@@ -113,6 +123,6 @@ def _complaint(
     if statuses is not None and not any(p.matches(bytes(response.sw)) for p in statuses.patterns):
         return statuses.place.error(f"expected {statuses}, received {received}")
     if data is not None and not data.matches(response.data):
-        shown = response.data.hex().upper()
-        return data_place.error(f"expected [{data}], received [{shown}] {received}")
+        shown, at = response.data.hex().upper(), data.differs_at(response.data)
+        return data_place.error(f"expected [{data}], received [{shown}] {received}: different from byte {at} on")
     return None
