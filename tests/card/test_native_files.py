@@ -143,8 +143,9 @@ def test_no_space_is_larger_than_the_memory() -> None:
 def test_a_master_file_made_anew() -> None:
     terminal = emptied()
     assert terminal.send("80E03F000D38FFFFF0F001FFFFFFFFFFFFFF") == "9000"
-    assert terminal.send("00A40000023F00") == "6F0C8405FFFFFFFFFFA5038801019000"
+    assert terminal.send("00A40000023F00") == "6F078405FFFFFFFFFF9000", "no key file, no A5"
     assert terminal.send("80E00000073F005001F0FFFF") == "9000"
+    assert terminal.send("00A40000023F00") == "6F0C8405FFFFFFFFFFA5038801019000"
 
 
 def test_erasing_leaves_the_file_itself_and_its_neighbours() -> None:
@@ -194,14 +195,14 @@ def test_state_of_the_master_file_opens_files_below() -> None:
         "80E00005072800100AF0FFFF",  # read: the master file's state is 10 or more
         "00A40000023F01",
     )
-    assert terminal.send("00B0850004") == "FFFFFFFF9000", "the transport key had set the register"
+    assert terminal.send("00B0850004") == "000000009000", "the transport key had set the register"
     terminal.card.reset()
     terminal.select("3F01")
     assert terminal.send("00B0850004") == "6982"
     terminal.select("3F00")
     assert authenticate(terminal, 0x00, MASTER_KEY) == "9000"
     terminal.select("3F01")
-    assert terminal.send("00B0850004") == "FFFFFFFF9000"
+    assert terminal.send("00B0850004") == "000000009000"
     terminal.card.reset()
     terminal.select("3F01")
     assert terminal.send("00B0850004") == "6982"

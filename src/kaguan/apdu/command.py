@@ -72,11 +72,10 @@ class CommandApdu(NamedTuple):
         return bytes(self[:4])
 
     def __bytes__(self) -> bytes:
-        data, ne = self.data, self.ne
+        cla, ins, p1, p2, data, ne = self
         if len(data) <= SHORT_DATA and (ne is None or ne <= SHORT_NE):
-            lc = bytes((len(data),)) if data else b""
             le = b"" if ne is None else bytes((ne & 0xFF,))
-            return bytes(self[:4]) + lc + data + le
+            return bytes((cla, ins, p1, p2, len(data))) + data + le if data else bytes((cla, ins, p1, p2)) + le
         if len(data) > LONG_DATA or (ne or 0) > LONG_NE:
             raise ApduSyntaxError(f"{len(data)} data bytes or Ne {ne}: more than an extended APDU holds")
         body = b"\0" + (len(data).to_bytes(2, "big") + data if data else b"")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.image import (
+    ACTIVATED,
+    IN_CREATION,
     MASTER_FILE,
     ONE_BYTE,
+    TYPE_BYTE,
     Address,
     CardImage,
     CardKey,
     CardPin,
     Dedicated,
     Elementary,
-    Lifecycle,
-    key_address,
 )
 from kaguan.card_os.outcome import Refuse, View
 from kaguan.card_os.profile.rules import LOCAL, AccessRule
@@ -31,16 +32,19 @@ PROTECTED = 0x04
 ABSENT = 0xFF
 """A key reference that says there is no such key."""
 
+_REFERENCES = ONE_BYTE[:ABSENT]
+
 
 def require(view: View, rule: AccessRule) -> None:
     """Return when the session's rights are enough; until the chip is sealed only the transport key's holder's are.
 
     Refuses: 6982.
     """
-    if view.image.lifecycle is Lifecycle.CREATION:
-        if TRANSPORT_RIGHT not in view.session.rights:
+    rights = view.session.rights
+    if view.image.lifecycle is IN_CREATION:
+        if TRANSPORT_RIGHT not in rights:
             raise Refuse(0x6982)
-    elif not rule.allows(view.session.rights):
+    elif not rule.allows(rights):
         raise Refuse(0x6982)
 
 
@@ -68,16 +72,19 @@ def require_transport(view: View) -> None:
         raise Refuse(0x6982)
 
 
-def scopes(view: View, reference: int) -> Iterator[Address]:
+@lru_cache(maxsize=1024)
+def lineage(here: Address) -> tuple[Address, ...]:
+    """The dedicated file, every one above it, and last the chip itself; remembered, because every command asks."""
+    return tuple(here[:size] for size in range(len(here), -1, -2))
+
+
+def scopes(view: View, reference: int) -> tuple[Address, ...]:
     """Where an object with this reference may lie: here when it is local, or the card knows no others; otherwise also
     in every file above, and last in the chip itself, where a blank one has its transport key."""
     here = view.session.current
-    yield here
-    if view.chip.behaviour.local_references:
-        return
-    while here and not reference & LOCAL:
-        here = here[:-2]
-        yield here
+    if reference & LOCAL or view.chip.behaviour.local_references:
+        return (here,)
+    return lineage(here)
 
 
 def find_pin(view: View, reference: int) -> tuple[Address, CardPin]:
@@ -101,9 +108,9 @@ def find_key(
 
     Refuses: `absent` no such key.
     """
-    keys = view.image.keys
+    keys, name = view.image.keys, TYPE_BYTE[usage] + ONE_BYTE[reference]
     for scope in scopes(view, reference):
-        for key in keys.get(key_address(scope, usage, reference), ()):
+        for key in keys.get(scope + name, ()):
             if version is None or key.version == version:
                 return scope, key
     raise Refuse(absent)
@@ -114,10 +121,12 @@ def first_key(view: View, usage: Usage, *, absent: int = 0x6A88) -> tuple[Addres
 
     Refuses: `absent` no such key.
     """
-    keys = view.image.keys
-    for reference in range(ABSENT):
-        for scope in scopes(view, reference):
-            versions = keys.get(key_address(scope, usage, reference))
+    keys, kind = view.image.keys, TYPE_BYTE[usage]
+    all_scopes = scopes(view, 0)
+    for byte in _REFERENCES:
+        name = kind + byte
+        for scope in all_scopes if name[1] < LOCAL else all_scopes[:1]:
+            versions = keys.get(scope + name)
             if versions:
                 return scope, versions[0]
     raise Refuse(absent)
@@ -143,14 +152,17 @@ def current_dedicated(view: View) -> Dedicated:
 def addressed_file(view: View, sfi: int) -> tuple[Address, Elementary]:
     """The file with this short identifier in the current dedicated file; the current file for 0.
 
-    Refuses: 6A82 no file has the identifier, 6986 no current file.
+    Refuses: 6A82 no file has the identifier, 6986 no current file, 6981 the current file is a purse or a key file.
     """
     files = view.image.files
     if sfi == 0:
         address = view.session.file
         if address is None:
             raise Refuse(0x6986)
-        return address, files[address]
+        file = files.get(address)
+        if file is None:
+            raise Refuse(0x6981)
+        return address, file
     here = view.session.current
     for address in (here + b"\xef" + ONE_BYTE[sfi], here + b"\x00" + ONE_BYTE[sfi]):
         file = files.get(address)
@@ -160,11 +172,10 @@ def addressed_file(view: View, sfi: int) -> tuple[Address, Elementary]:
 
 
 def blocked(view: View) -> bool:
-    """Whether the current dedicated file, or one above it other than the master file, is blocked."""
-    here = view.session.current
-    while len(here) >= len(MASTER_FILE):
-        dedicated = view.image.dedicated.get(here)
-        if dedicated is not None and dedicated.lifecycle is not Lifecycle.ACTIVATED:
+    """Whether the current dedicated file, or one above it, is blocked."""
+    files = view.image.dedicated
+    for address in lineage(view.session.current):
+        dedicated = files.get(address)
+        if dedicated is not None and dedicated.lifecycle is not ACTIVATED:
             return True
-        here = here[:-2]
     return False

@@ -23,6 +23,7 @@ from kaguan.card_os.image import (
     Purse,
     PurseRules,
     Region,
+    internal_file,
 )
 from kaguan.card_os.profile.keydata import PIN_TYPE, USAGE_OF_TYPE
 from kaguan.card_os.profile.model import FileKind, LogLayout
@@ -183,8 +184,8 @@ class KeyRecord(NamedTuple):
             raise CodecError(f"no key of type {type_byte:02X} has {len(value)} bytes")
         if type_byte == PIN_TYPE:
             value = value.rstrip(FILLING)
-            if len(value) not in sizes:
-                raise CodecError("a PIN of filling alone")
+            if len(value) not in sizes or not value.hex().removesuffix("f").isdecimal():
+                raise CodecError("a PIN that is no decimal digits with filling behind them")
         messaging = _KEY_MESSAGING[raw[0] & ~TYPE_BITS & 0xFF]
         return cls(type_byte, messaging, native_rule(raw[1]), native_rule(raw[2]), raw[3], raw[4], value)
 
@@ -291,12 +292,7 @@ def key_room_left(image: CardImage, here: Address, key_file: KeyFile) -> int:
 def taken(image: CardImage, here: Address, fid: bytes) -> bool:
     """Whether a file of this identifier lies in the dedicated file."""
     address = here + fid
-    if address in image.dedicated or address in image.files:
-        return True
-    region = image.dedicated[here].region
-    if region and region.key_file and region.key_file.fid == int.from_bytes(fid, "big"):
-        return True
-    return fid[0] == 0 and here + fid[1:] in image.purses
+    return address in image.dedicated or address in image.files or internal_file(image, address)
 
 
 def empty(image: CardImage, here: Address) -> bool:

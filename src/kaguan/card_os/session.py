@@ -37,6 +37,9 @@ class PendingTransaction(NamedTuple):
     cache: tuple[PutRecord, ...] = ()
     shares: bytes = b""  # a medical purchase's three amounts
 
+    def __repr__(self) -> str:
+        return f"<PendingTransaction of type {self.transaction_type:02X}, {len(self.cache)} records>"
+
 
 class ModulePurchase(NamedTuple):
     """A purchase for which a security module has made MAC1; the very next command may bring the card's MAC2."""
@@ -84,6 +87,23 @@ class Session(NamedTuple):
     waiting: bytes = b""
     waiting_sw: int = 0x9000
     module: ModuleState | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Session in {self.current.hex().upper()}, {len(self.rights)} rights, {len(self.waiting)} bytes waiting>"
+        )
+
+    def at(self, file: Address, record: int = 0) -> Session:
+        """Standing in this elementary file with the rights that it has; nothing is begun."""
+        return Session(self.current, file, record, self.rights)
+
+    def begun(self, pending: PendingTransaction) -> Session:
+        """Standing where it stands, in the middle of this transaction."""
+        return Session(self.current, self.file, self.record, self.rights, b"", pending)
+
+    def with_rights(self, rights: frozenset[int]) -> Session:
+        """Standing where it stands with these rights; nothing is begun."""
+        return Session(self.current, self.file, self.record, rights)
 
 
 NATIVE_START = frozenset({DF_STATE, MF_STATE})

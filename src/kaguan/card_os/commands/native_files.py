@@ -38,8 +38,8 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
     """Plan the file in the current dedicated file; an elementary one becomes current, a dedicated one does not.
 
     Refuses, in this order: 6700 too few bytes for the type, 6A81 no master file yet, 6982 rights, 6A80 parameters that
-    no file has, and then the profile's words: the file is there; 6A80 a key file that is not the first; too deep;
-    6A84 no room.
+    no file has, 6A86 (`native.file_exists`) the file is there, 6A80 a key file that is not the first, 6A84
+    (`native.too_deep`) too deep, 6A84 no room.
     """
     data, fid = command.data, bytes((command.p1, command.p2))
     dedicated = bool(data) and data[0] == DEDICATED_TYPE
@@ -97,12 +97,12 @@ def _create_master_file(view: View, data: bytes) -> Outcome:
     Refuses, in this order: 6A80 parameters that no dedicated file has, the profile's word when it has files.
     """
     native, image = view.chip.behaviour.native, view.image
+    if data[0] != DEDICATED_TYPE:
+        raise Refuse(0x6A80)
     try:
         made = dedicated_of(data, native)
     except CodecError:
         raise Refuse(0x6A80) from None
-    if data[0] != DEDICATED_TYPE:
-        raise Refuse(0x6A80)
     if MASTER_FILE in image.dedicated and not empty(image, MASTER_FILE):
         raise Refuse(native.file_exists)
     after = Session(MASTER_FILE, rights=view.session.rights | {FRESH})
