@@ -31,6 +31,7 @@ DOORS: Mapping[str, Door] = {
     "card": Door("kaguan.emulator.cli", "card", "Emulated cards: make, show, compare."),
     "apdu": Door("kaguan.terminal.cli", "apdu", "Send commands to a card."),
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
+    "trace": Door("kaguan.terminal.trace.cli", "trace", "Traces of cards: show, play again, compare."),
     "cms": Door("kaguan.cms.cli", "cms", "Card management: holders, cards, accounts, losses."),
 }
 

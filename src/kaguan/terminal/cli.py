@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from kaguan.apdu.errors import TapeError
-from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
-from kaguan.emulator.imagefile import FileCard
 from kaguan.emulator.luck import DealtRandom
+from kaguan.opening import opened
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.pcsc import open_reader
 from kaguan.terminal.playback import one_apdu, play
 
 FROM_INPUT = "-"
@@ -30,6 +26,11 @@ RANDOM = click.option(
     metavar="HEX[,HEX...]",
     callback=lambda _context, _option, text: _random_numbers(text),
     help="The random numbers that emulated cards will need, in this order.",
+)
+TRACE = click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
 
@@ -44,6 +45,7 @@ def apdu() -> None:
 @click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="A card image.")
 @READER
 @RANDOM
+@TRACE
 @click.option("--follow", is_flag=True, help="Get the whole answer after 61xx and 6Cxx.")
 @AS_JSON
 def send(
@@ -51,6 +53,7 @@ def send(
     card: Path | None,
     reader: str | None,
     numbers: DealtRandom | None,
+    trace: Path | None,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -66,7 +69,9 @@ def send(
         (text, None if text == FROM_INPUT else one_apdu(text, file=f"APDU {number}"))
         for number, text in enumerate(apdus, 1)
     ]
-    with _links([] if card is None else [card], reader, numbers) as links:
+    cards = [] if card is None else [card]
+    _require_images(cards, numbers)
+    with opened(cards, reader, random=numbers, trace=trace) as links:
         session = [for_conversation(link) for link in links] if follow else links
         for _, tape in typed:
             for step in _typed_in() if tape is None else [tape]:
@@ -90,9 +95,15 @@ def tape() -> None:
 )
 @READER
 @RANDOM
+@TRACE
 @AS_JSON
 def run_tape(
-    file: Path, cards: tuple[Path, ...], reader: str | None, numbers: DealtRandom | None, as_json: bool
+    file: Path,
+    cards: tuple[Path, ...],
+    reader: str | None,
+    numbers: DealtRandom | None,
+    trace: Path | None,
+    as_json: bool,
 ) -> None:
     """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
 
@@ -102,7 +113,8 @@ def run_tape(
         raise click.UsageError("name a card: --card CARD or --reader NAME")
     played = parse(_text(file), file=str(file), include=lambda name: _text(_below(file.parent, name)))
     card = 0
-    with _links(cards, reader, numbers) as links:
+    _require_images(cards, numbers)
+    with opened(cards, reader, random=numbers, trace=trace) as links:
         for exchange in play(played, links):
             if exchange.card != card and not as_json:
                 card = exchange.card
@@ -110,18 +122,9 @@ def run_tape(
             _print(exchange, as_json=as_json, verdict=exchange.verdict)
 
 
-@contextmanager
-def _links(cards: Sequence[Path], reader: str | None, random: Callable[[int], bytes] | None) -> Iterator[list[Link]]:
-    """The cards, powered, until the context ends."""
-    if random is not None and not cards:
+def _require_images(cards: Sequence[Path], numbers: DealtRandom | None) -> None:
+    if numbers is not None and not cards:
         raise click.UsageError("--random is for card images: a real card has its own random numbers")
-    with ExitStack() as stack:
-        links: list[Link] = [
-            stack.enter_context(FileCard(path, random=random or secrets.token_bytes)) for path in cards
-        ]
-        if reader is not None:
-            links.append(stack.enter_context(closing(open_reader(reader))))
-        yield links
 
 
 def _typed_in() -> Iterator[Tape]:

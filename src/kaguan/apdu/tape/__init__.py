@@ -1,6 +1,6 @@
 """One text format for script, trace, mock and test vector.
 
-`parse` reads a tape, `run` plays it on cards, `record` writes one, `Replay` answers from one.
+`parse` reads a tape, `run` plays it on cards, `Replay` answers from one; `kaguan.apdu.trace` writes one.
 
     .define FACTOR 86600201          # bytes with a name
     .reset [3B 6D *] -> SERIAL = [-8:]
@@ -18,9 +18,8 @@ X is any nibble; * or .. at the end is any rest; a backslash at the end of a lin
 
 from kaguan.apdu.tape.model import Pattern, Tape
 from kaguan.apdu.tape.parse import parse
-from kaguan.apdu.tape.record import record
 from kaguan.apdu.tape.replay import Replay
 from kaguan.apdu.tape.run import Exchange, Verdict, run
 from kaguan.apdu.tape.scope import Functions
 
-__all__ = ["Exchange", "Functions", "Pattern", "Replay", "Tape", "Verdict", "parse", "record", "run"]
+__all__ = ["Exchange", "Functions", "Pattern", "Replay", "Tape", "Verdict", "parse", "run"]

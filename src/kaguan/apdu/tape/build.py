@@ -31,8 +31,6 @@ from kaguan.apdu.tape.model import (
 _DONE: Final = Pattern.exactly(b"\x90\x00")
 _REST: Final = Pattern(b"", b"", open_ended=True)
 _ALL: Final = Slice(None, None)
-_VALUE: Final = str.maketrans("X", "0")
-_MASK: Final = str.maketrans("0123456789ABCDEFabcdefX", "F" * 22 + "0")
 
 _Captures = tuple[Capture, ...]
 
@@ -105,7 +103,7 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
     def nibbles(self, _meta: Meta, digits: Token) -> Pattern:
         if len(digits) % 2:
             raise self._refuse(f"{len(digits)} hex digits are no whole bytes: {digits}", digits)
-        return Pattern(bytes.fromhex(digits.translate(_VALUE)), bytes.fromhex(digits.translate(_MASK)))
+        return Pattern.of(digits)
 
     def status(self, meta: Meta, *words: Token) -> Statuses:
         for word in words:
