@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile, load_profile
+from kaguan.emulator.faults import Faults
 from kaguan.emulator.imagefile import FileCard
 from kaguan.terminal.pcsc import open_reader
 from kaguan.terminal.trace.files import CANONICAL, replayed, trace_to
@@ -23,15 +24,16 @@ def opened(
     *,
     random: Callable[[int], bytes] | None = None,
     trace: Path | None = None,
+    faults: Faults | None = None,
 ) -> Iterator[list[Link]]:
     """The cards, powered, until the context ends: images first, in their order, then the card in the reader.
 
     A card that is a .jsonl trace answers what it answered when the trace was made. `random` gives emulated cards
-    their random numbers. With `trace` all that happens is written there.
+    their random numbers. With `trace` all that happens is written there. `faults` strike the first card.
 
     Raises:
         LinkError: there is no such card or reader.
-        InputError: a card image, or a trace, that is none.
+        InputError: a card image, or a trace, that is none; a fault that the card cannot have.
     """
     with ExitStack() as stack:
         links: list[Link] = []
@@ -45,4 +47,6 @@ def opened(
             links.append(card)
         if reader is not None:
             links.append(stack.enter_context(closing(open_reader(reader))))
+        if faults is not None and faults.faults and links:
+            links[0] = faults.on(links[0])
         yield stack.enter_context(trace_to(trace, links, profile or load_profile(DEFAULT_PROFILE)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -147,8 +148,14 @@ def test_a_lost_card_is_told_and_is_a_comment_on_the_tape() -> None:
 
 def test_a_fault_and_the_end_are_told() -> None:
     events: list[TraceEvent] = []
-    (link,) = traced([Echo()], events.append, Ticks())
-    link.fault("the power fails at write 3")
+    tellers: list[Callable[[str], object]] = []
+
+    class Faulty(Echo):
+        def tell_faults_to(self, tell: Callable[[str], object]) -> None:
+            tellers.append(tell)
+
+    (link,) = traced([Faulty()], events.append, Ticks())
+    tellers[0]("the power fails at write 3")
     link.close()
     link.close()
     assert [event.kind for event in events] == [EventKind.OPENED, EventKind.FAULT, EventKind.CLOSED]

@@ -12,6 +12,7 @@ import click
 from kaguan.apdu.errors import TapeError
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
+from kaguan.emulator.faults import Faults
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
 from kaguan.terminal.layers import for_conversation
@@ -32,6 +33,14 @@ TRACE = click.option(
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
 )
+FAULTS = click.option(
+    "--fault",
+    "faults",
+    metavar="KIND[@WHEN][:VALUE]",
+    multiple=True,
+    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
+)
+SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
 
 
@@ -46,6 +55,8 @@ def apdu() -> None:
 @READER
 @RANDOM
 @TRACE
+@FAULTS
+@SEED
 @click.option("--follow", is_flag=True, help="Get the whole answer after 61xx and 6Cxx.")
 @AS_JSON
 def send(
@@ -54,6 +65,8 @@ def send(
     reader: str | None,
     numbers: DealtRandom | None,
     trace: Path | None,
+    faults: tuple[str, ...],
+    fault_seed: int,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -71,7 +84,7 @@ def send(
     ]
     cards = [] if card is None else [card]
     _require_images(cards, numbers)
-    with opened(cards, reader, random=numbers, trace=trace) as links:
+    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
         session = [for_conversation(link) for link in links] if follow else links
         for _, tape in typed:
             for step in _typed_in() if tape is None else [tape]:
@@ -96,6 +109,8 @@ def tape() -> None:
 @READER
 @RANDOM
 @TRACE
+@FAULTS
+@SEED
 @AS_JSON
 def run_tape(
     file: Path,
@@ -103,6 +118,8 @@ def run_tape(
     reader: str | None,
     numbers: DealtRandom | None,
     trace: Path | None,
+    faults: tuple[str, ...],
+    fault_seed: int,
     as_json: bool,
 ) -> None:
     """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
@@ -114,7 +131,7 @@ def run_tape(
     played = parse(_text(file), file=str(file), include=lambda name: _text(_below(file.parent, name)))
     card = 0
     _require_images(cards, numbers)
-    with opened(cards, reader, random=numbers, trace=trace) as links:
+    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
         for exchange in play(played, links):
             if exchange.card != card and not as_json:
                 card = exchange.card

@@ -6,6 +6,7 @@ Law. What passes is not changed, and no secret reaches a sink.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from kaguan.apdu.chaining import Layer
 from kaguan.apdu.errors import KaguanError
@@ -16,6 +17,15 @@ from kaguan.apdu.trace.event import NOTHING, EventKind, Sink, TraceEvent
 
 Clock = Callable[[], int]
 """Microseconds since any moment."""
+
+
+@runtime_checkable
+class TellsFaults(Protocol):
+    """A link that puts faults in, and tells them."""
+
+    def tell_faults_to(self, tell: Callable[[str], object]) -> None:
+        """Every fault that strikes from now on is told there."""
+        ...
 
 
 def traced(links: Sequence[Link], sink: Sink, clock_us: Clock) -> tuple[Observed, ...]:
@@ -34,6 +44,8 @@ class Observed(Layer):
         self._card = card
         self._redaction = Redaction()
         self._open = True
+        if isinstance(link, TellsFaults):
+            link.tell_faults_to(self._fault)
         self._tell(EventKind.OPENED, clock_us(), response=Pattern.exactly(link.atr))
 
     def transceive(self, command: bytes) -> bytes:
@@ -66,8 +78,7 @@ class Observed(Layer):
             self._open = False
             self._tell(EventKind.CLOSED, self._clock_us())
 
-    def fault(self, text: str) -> None:
-        """Tell that a fault was put in here."""
+    def _fault(self, text: str) -> None:
         self._tell(EventKind.FAULT, self._clock_us(), text=text)
 
     def _tell(
