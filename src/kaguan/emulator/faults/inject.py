@@ -39,15 +39,11 @@ class Faults:
         """The card with these faults.
 
         Raises:
-            FaultError: `tear` and `worn` on a card that is not emulated, or `worn` where the card has no such place.
+            FaultError: as `FaultyCard.put_in`.
         """
-        emulated = link if isinstance(link, EmulatedCard) else None
-        for fault in self.faults:
-            if fault.kind in (FaultKind.TEAR, FaultKind.WORN) and emulated is None:
-                raise FaultError(f"fault {fault}: only an emulated card can have it")
-            if fault.kind is FaultKind.WORN and emulated is not None:
-                emulated.nvm.wear(_address(emulated, fault))
-        return FaultyCard(link, self.faults, random.Random(self.seed), self._sleep)
+        faulty = FaultyCard(link, random.Random(self.seed), self._sleep)
+        faulty.put_in(*self.faults)
+        return faulty
 
 
 def tearing(card: EmulatedCard, *, during: str, after_writes: int) -> FaultyCard:
@@ -58,19 +54,34 @@ def tearing(card: EmulatedCard, *, during: str, after_writes: int) -> FaultyCard
 class FaultyCard(Layer):
     """A card that the faults of a plan strike."""
 
-    def __init__(
-        self, link: Link, faults: Sequence[Fault], chance: random.Random, sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, link: Link, chance: random.Random, sleep: Callable[[float], None]) -> None:
         super().__init__(link)
-        self._faults = tuple(fault for fault in faults if fault.kind is not FaultKind.WORN)
         self._chance = chance
         self._sleep = sleep
         self._tell: Callable[[str], object] = lambda _text: None
+        self._faults: tuple[Fault, ...] = ()
         self._commands = 0
         self._named: Counter[str] = Counter()
         self._mute = False
         self._out = False
         self.struck: list[str] = []
+
+    def put_in(self, *faults: Fault) -> None:
+        """The card has these faults besides those that it has; commands are counted from here on.
+
+        Raises:
+            FaultError: `tear` and `worn` on a card that is not emulated, or `worn` where the card has no such place.
+        """
+        for fault in faults:
+            if fault.kind not in (FaultKind.TEAR, FaultKind.WORN):
+                continue
+            if not isinstance(self.link, EmulatedCard):
+                raise FaultError(f"fault {fault}: only an emulated card can have it")
+            if fault.kind is FaultKind.WORN:
+                self.link.nvm.wear(_address(self.link, fault))
+        self._faults += tuple(fault for fault in faults if fault.kind is not FaultKind.WORN)
+        self._commands = 0
+        self._named.clear()
 
     def tell_faults_to(self, tell: Callable[[str], object]) -> None:
         """Every fault that strikes from now on is told there."""
