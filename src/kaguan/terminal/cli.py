@@ -17,6 +17,8 @@ from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
 from kaguan.terminal.layers import for_conversation
 from kaguan.terminal.playback import one_apdu, play
+from kaguan.terminal.scripts.files import beside
+from kaguan.terminal.scripts.functions import FUNCTIONS
 
 FROM_INPUT = "-"
 
@@ -128,11 +130,11 @@ def run_tape(
     """
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
-    played = parse(_text(file), file=str(file), include=lambda name: _text(_below(file.parent, name)))
+    played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
     card = 0
     _require_images(cards, numbers)
     with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
-        for exchange in play(played, links):
+        for exchange in play(played, links, functions=FUNCTIONS):
             if exchange.card != card and not as_json:
                 card = exchange.card
                 click.echo(f".card {card}")
@@ -148,18 +150,6 @@ def _typed_in() -> Iterator[Tape]:
     """The APDUs of standard input, each as soon as its line is there."""
     for number, line in enumerate(sys.stdin, 1):
         yield one_apdu(line, file="standard input", line=number)
-
-
-def _below(folder: Path, name: str) -> Path:
-    """The included tape's file. A tape from elsewhere reads nothing but the folder that it came in.
-
-    Raises:
-        TapeError: it lies outside.
-    """
-    file = folder / name
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise TapeError(f"outside {folder}: a tape includes only what lies beside it or below", file=name)
-    return file
 
 
 def _text(file: Path) -> str:

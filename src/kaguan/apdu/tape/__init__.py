@@ -6,7 +6,7 @@
     .reset [3B 6D *] -> SERIAL = [-8:]
     00A40000023F00 [6F16 840F XX*] (9000,61XX)   // expected data and status words
     0084000008 (9000) -> RANDOM = [0:8]          # keep a part of the answer
-    0082000A10 ${encipher(SERIAL, RANDOM)} ${RANDOM}=   # calls a function of the runner; = means (9000)
+    0082000A10 ${encipher(SERIAL, RANDOM)} ${copy(RANDOM, 1, 16)}=   # calls functions of the runner; = means (9000)
     .repeat 3
         0020000003 112233 (63CX)
     .end

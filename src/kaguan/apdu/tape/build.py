@@ -37,14 +37,15 @@ _Captures = tuple[Capture, ...]
 
 @v_args(meta=True, inline=True)
 class Build(Transformer[Token, tuple[Statement, ...]]):
-    """Makes statements whose places are in `file`."""
+    """Makes statements whose places are in `file`, so many lines after those of the tree."""
 
-    def __init__(self, file: str) -> None:
-        super().__init__()
+    def __init__(self, file: str, lines_before: int = 0) -> None:
+        super().__init__(visit_tokens=False)
         self._file = file
+        self._before = lines_before
 
     def _place(self, meta: Meta | Token) -> Place:
-        return Place(self._file, meta.line or 0, meta.column or 0)
+        return Place(self._file, self._before + (meta.line or 0), meta.column or 0)
 
     def _refuse(self, message: str, at: Meta | Token) -> TapeError:
         return self._place(at).error(message)
@@ -128,6 +129,11 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
             return Pattern.exactly(bytes.fromhex(digits.strip('"')))
         except ValueError:
             raise self._refuse(f"{digits} are no whole bytes", digits) from None
+
+    def number(self, _meta: Meta, number: Token) -> Pattern:
+        """A number as a function gets it: big-endian, in no more bytes than it needs."""
+        count = self._count(number)
+        return Pattern.exactly(count.to_bytes((count.bit_length() + 7) // 8 or 1, "big"))
 
     def call(self, meta: Meta, function: Token, *arguments: Expression | None) -> Call:
         return Call(str(function), tuple(a for a in arguments if a is not None), self._place(meta))

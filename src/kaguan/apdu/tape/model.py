@@ -23,6 +23,9 @@ class Place(NamedTuple):
         """The error that says this about here."""
         return TapeError(message, file=self.file, line=self.line, column=self.column)
 
+    def __str__(self) -> str:
+        return f"{self.file or '<input>'}:{self.line}:{self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:

@@ -83,13 +83,13 @@ class Narrator:
 
     def _named(self, place: Whereabouts, command: Pattern) -> str:
         parsed = _parsed(command)
-        return f"{_title(place, parsed, _row(parsed))}" if parsed else "bytes that are no command"
+        return f"{title(place, parsed, _row(parsed))}" if parsed else "bytes that are no command"
 
     def _exchange(self, head: str, place: Whereabouts, event: TraceEvent) -> Iterator[str]:
         command = _parsed(event.command)
         response = _answer(event.response)
         row = _row(command) if command else None
-        yield f"{head}{_title(place, command, row) if command else 'bytes that are no command'}"
+        yield f"{head}{title(place, command, row) if command else 'bytes that are no command'}"
         yield f"{_INDENT}> {event.command}"
         yield f"{_INDENT}< {event.response}  {response.sw.meaning if response else 'no response: fewer than 2 bytes'}"
         if command is None or response is None:
@@ -136,7 +136,8 @@ def _row(command: CommandApdu) -> Instruction | None:
     return instruction_of(command.cla, command.ins, command.p1)
 
 
-def _title(place: Whereabouts, command: CommandApdu, row: Instruction | None) -> str:
+def title(place: Whereabouts, command: CommandApdu, row: Instruction | None) -> str:
+    """What the command of this row is, and what it is about on this card."""
     if row is None:
         return f"unknown command {command.header[:2].hex().upper()}"
     meant = place.meant(command)
