@@ -29,9 +29,14 @@ DOORS: Mapping[str, Door] = {
     "order": Door("kaguan.personalization.cli", "order", "Order files: what is wrong with them."),
     "perso": Door("kaguan.personalization.cli", "perso", "Personalization: from an order to sealed cards."),
     "card": Door("kaguan.emulator.cli", "card", "Emulated cards: make, show, compare."),
+    "emulate": Door("kaguan.emulator.readers.cli", "emulate", "Card images in readers that PC/SC programs see."),
+    "control": Door("kaguan.emulator.readers.cli", "control", "Cards of a running emulate: put in, take out."),
     "apdu": Door("kaguan.terminal.cli", "apdu", "Send commands to a card."),
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
     "conform": Door("kaguan.terminal.conformance.cli", "conform", "Judge a card by the chapters of LD/T 6001.3-2023."),
+    "script": Door("kaguan.terminal.scripts.cli", "script", "Run scripts of scriptor, apdutool and other tools."),
+    "trace": Door("kaguan.terminal.trace.cli", "trace", "Traces of cards: show, play again, compare."),
+    "doctor": Door("kaguan.doctor.cli", "doctor", "What this machine lacks, and the command that mends it."),
     "cms": Door("kaguan.cms.cli", "cms", "Card management: holders, cards, accounts, losses."),
 }
 

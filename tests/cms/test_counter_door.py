@@ -16,8 +16,8 @@ from cms.town import CERT_NO, shown
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.services.issue import hand_over
 from kaguan.durable import write_whole
+from kaguan.emulator.faults import tearing
 from kaguan.emulator.imagefile import FileCard, save_image
-from kaguan.emulator.tear import TornCard
 from kaguan.personalization.specimen import specimen_vault
 from kaguan.vault.secret import Secret
 
@@ -138,7 +138,7 @@ def test_what_was_torn_is_recovered_at_the_command_line(kaguan, tmp_path, kind):
     save_image(tmp_path / f"{CARD}.card", image)
     for number, after_writes, phase in ((1, 0, "void"), (2, 3, "settled")):
         with FileCard(tmp_path / f"{CARD}.card") as card:
-            torn = TornCard(card, during=command, after_writes=after_writes)
+            torn = tearing(card, during=command, after_writes=after_writes)
             with pytest.raises(Exception, match="the card was lost"):
                 begin(counter, kind, torn, UUID(f"{ID}{number}"))
         assert json.loads(kaguan("ledger", "open", "--json"))[0]["transfer"] == f"{ID}{number}"
@@ -177,7 +177,7 @@ def test_bad_words_are_refused_with_what_to_do(kaguan, tmp_path):
 
 def test_what_neither_can_explain_is_reconciled_by_two_at_the_command_line(kaguan):
     counter, clerk, supervisor = kaguan.counter, CLERK, ("supervisor", "SSB")
-    torn = TornCard(counter.funded(), during="CREDIT FOR LOAD", after_writes=0)
+    torn = tearing(counter.funded(), during="CREDIT FOR LOAD", after_writes=0)
     with pytest.raises(Exception, match="the card was lost"):
         begin(counter, "load", torn, UUID(f"{ID}1"))
     words = ("--outcome", "void", "--reason", "never reached", "--evidence", "journal, line 7")

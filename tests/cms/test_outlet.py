@@ -44,7 +44,7 @@ from kaguan.cms.rules.refusals import (
 from kaguan.cms.services.lock import cancel, lock, seal
 from kaguan.cms.services.loss import report_formal_loss, report_temporary_loss
 from kaguan.emulator.card import EmulatedCard
-from kaguan.emulator.tear import TornCard
+from kaguan.emulator.faults import tearing
 from kaguan.personalization.keystore import add_factory_key, key_orders
 from kaguan.terminal.conversations.files import select_dedicated
 from kaguan.terminal.conversations.pin import pin_tries_left
@@ -202,7 +202,7 @@ def test_an_unblocking_that_was_torn_off_goes_on_under_the_same_request(counter)
         with pytest.raises(PinRefused):
             counter.outlet.verify_pin(card, uuid4(), WRONG_PIN)
     for after_writes in count():
-        torn = TornCard(card, during="PIN UNBLOCK", after_writes=after_writes)
+        torn = tearing(card, during="PIN UNBLOCK", after_writes=after_writes)
         try:
             counter.outlet.unblock_pin(torn, request_id, shown(), NEW_PIN)
         except CardLost:

@@ -16,7 +16,7 @@ from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.refusals import IllegalTransition, NotAllowed, NotEligible
 from kaguan.cms.services.loss import report_formal_loss, report_temporary_loss
-from kaguan.emulator.tear import TornCard
+from kaguan.emulator.faults import tearing
 from kaguan.terminal.refusals import CardBlocked
 
 
@@ -62,7 +62,7 @@ def test_a_torn_block_is_on_the_books_only_when_the_chip_is_dead(counter):
     request_id = uuid4()
     for after_writes in count():
         try:
-            counter.outlet.block_card(TornCard(card, during="CARD BLOCK", after_writes=after_writes), request_id)
+            counter.outlet.block_card(tearing(card, during="CARD BLOCK", after_writes=after_writes), request_id)
         except CardLost:
             assert Card.objects.get(pk=CARD).chip_blocked_at is None
             continue
@@ -106,7 +106,7 @@ def test_a_dummy_that_says_blocked_proves_nothing(counter):
     report_formal_loss(counter.town.teller, uuid4(), card_no=CARD, document=shown())
     request_id = uuid4()
     with pytest.raises(CardLost):
-        counter.outlet.block_card(TornCard(card, during="CARD BLOCK", after_writes=0), request_id)
+        counter.outlet.block_card(tearing(card, during="CARD BLOCK", after_writes=0), request_id)
     for _ in range(2):
         with pytest.raises(CardBlocked):
             counter.outlet.block_card(Dummy(card.atr), request_id)

@@ -27,7 +27,7 @@ from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation, NotE
 from kaguan.cms.services.loss import report_formal_loss
 from kaguan.cms.services.orders import order_replacement
 from kaguan.emulator.card import EmulatedCard
-from kaguan.emulator.tear import TornCard
+from kaguan.emulator.faults import tearing
 from terminal.counter import Losing
 
 COMMAND = {"load": "CREDIT FOR LOAD", "purchase": "DEBIT FOR PURCHASE"}
@@ -60,11 +60,11 @@ def recover(counter, kind, link, transfer_id, pin=FIRST_PIN):
 def torn(counter, kind, card, after_writes):
     """The id of a transfer whose power went after so many writes, None when it came through."""
     transfer_id = uuid4()
-    link = TornCard(card, during=COMMAND[kind], after_writes=after_writes)
+    link = tearing(card, during=COMMAND[kind], after_writes=after_writes)
     try:
         move(counter, kind, link, transfer_id)
     except CardLost:
-        assert link.torn
+        assert link.struck
         return transfer_id
     return None
 
@@ -239,7 +239,7 @@ def test_a_torn_carry_over_brings_the_balance_once(counter, after_writes):
     load_id = uuid4()
     try:
         counter.outlet.carry_over(
-            TornCard(card, during="CREDIT FOR LOAD", after_writes=after_writes), load_id, FIRST_PIN
+            tearing(card, during="CREDIT FOR LOAD", after_writes=after_writes), load_id, FIRST_PIN
         )
     except CardLost:
         assert grey_fen() == START_FEN

@@ -38,7 +38,7 @@ def test_the_readers_are_ours_alone(readers: Readers) -> None:
 class TestWithACard:
     """The specimen with 100 yuan is in the first reader."""
 
-    @pytest.mark.parametrize("name", ["0", "00 00", f"{NAME} 00 00", "test 00 00"])
+    @pytest.mark.parametrize("name", ["0", "00 00", f"{NAME} 00 00", "kaguan 1 00 00"])
     def test_a_reader_is_found_by_number_or_part_of_its_name(self, name: str) -> None:
         with closing(open_reader(name)) as link:
             assert link.atr == specimen().atr

@@ -45,7 +45,12 @@ class PlacedInputError(InputError):
 
 
 class TapeError(PlacedInputError):
-    """A tape that cannot be read, or that did not get the answer it expects."""
+    """A tape that cannot be read, or that did not get the answer it expects.
+
+    `differs_at` is the index of the first byte of an answer's data that is not as expected; None when it is not that.
+    """
+
+    differs_at: int | None = None
 
 
 class ProfileError(PlacedInputError):

@@ -1,7 +1,7 @@
 """The table of commands: dispatch, trace decoder, documentation and redaction all read these rows.
 
-`secret` marks commands whose data field must never be shown. `stages` says in which states of the chip the command is
-served at all; what else it needs is the handler's business.
+`secret` marks commands whose data field must never be shown, `secret_answer` those whose answer must not either.
+`stages` says in which states of the chip the command is served at all; what else it needs is the handler's business.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Instruction(NamedTuple):
     sets: CommandSet
     reference: str
     secret: bool = False
+    secret_answer: bool = False
 
 
 _CREATING = Stage.CREATION
@@ -88,7 +89,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("CREDIT SAM FOR PURCHASE", 0x80, 0x72, None, _IN_USE, _MODULE, "JR/T 0025.9"),
     Instruction("INITIALIZE FOR DESCRYPT", 0x80, 0x1A, None, _IN_USE, _MODULE, "JR/T 0025.9"),
     Instruction("INITIALIZE FOR DESCRYPT (process key)", 0xBF, 0xDE, None, _IN_USE, _MODULE, "LD/T 32.5"),
-    Instruction("DESCRYPT", 0x80, 0xFA, None, _IN_USE, _MODULE, "JR/T 0025.9", secret=True),
+    Instruction("DESCRYPT", 0x80, 0xFA, None, _IN_USE, _MODULE, "JR/T 0025.9", secret=True, secret_answer=True),
     Instruction("INITIALIZE FOR CASH WITHDRAW", 0x80, 0x50, 0x02, _IN_USE, _BANKING, "JR/T 0025.2"),
     Instruction("INITIALIZE FOR COMPOSITE PURCHASE", 0x80, 0x50, 0x03, _IN_USE, _BANKING, "JR/T 0025.2; CJ/T 166"),
     Instruction("UPDATE COMPOSITE CACHE", 0x80, 0xDC, None, _IN_USE, _BANKING, "JR/T 0025.2; CJ/T 166"),

@@ -28,8 +28,8 @@ from kaguan.demo import screen
 from kaguan.demo.screen import fact, refused, yuan
 from kaguan.demo.town import found_town
 from kaguan.durable import whole_file
+from kaguan.emulator.faults import tearing
 from kaguan.emulator.imagefile import FileCard
-from kaguan.emulator.tear import TornCard
 from kaguan.personalization.holder_rules import HolderRules
 from kaguan.personalization.job import Counts
 from kaguan.personalization.keystore import open_store
@@ -174,7 +174,7 @@ class Story:
         counter = self._at(self.town.teller)
         for where, after_writes in (("before", BEFORE_THE_MARK), ("after", AFTER_THE_MARK)):
             load_id = uuid4()
-            torn = TornCard(self.card, during="CREDIT FOR LOAD", after_writes=after_writes)
+            torn = tearing(self.card, during="CREDIT FOR LOAD", after_writes=after_writes)
             try:
                 counter.load(torn, load_id, TORN_LOAD_FEN, RESET_PIN)
             except LinkError as error:

@@ -8,14 +8,9 @@ from pathlib import Path
 import click
 
 from kaguan.apdu.errors import RuleBroken
-from kaguan.apdu.instruction import CommandSet
-from kaguan.card_os.image import CardImage
-from kaguan.card_os.profile import CardProfile, load_profile
+from kaguan.card_os.profile import load_profile
 from kaguan.emulator.imagefile import load_image, replace_image, save_image
 from kaguan.emulator.imageview import describe, differences, lines
-from kaguan.emulator.module_stock import security_module
-from kaguan.emulator.native_stock import native_card
-from kaguan.emulator.purse_stock import purse_card
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.specimen import specimen_card
 
@@ -40,19 +35,8 @@ def new(card: Path, profile: str, blank: bool, serial: str, force: bool) -> None
     store = replace_image if card.exists() else save_image
     if store is replace_image and not force:
         raise RuleBroken(f"{card} is there already: choose another name, or replace it with --force")
-    store(card, blank_chip(chosen, number) if blank else _finished(chosen, number))
+    store(card, blank_chip(chosen, number) if blank else specimen_card(chosen, serial=number).image)
     click.echo(f"{card}: {'blank chip' if blank else 'specimen card'} of profile {profile}")
-
-
-def _finished(profile: CardProfile, serial: bytes) -> CardImage:
-    """The specimen of the profile, made as cards of its kind are."""
-    if CommandSet.SECURITY_MODULE in profile.behaviour.commands:
-        return security_module(profile, serial)
-    if CommandSet.NATIVE in profile.behaviour.commands:
-        return native_card(profile, serial)
-    if CommandSet.BANKING in profile.behaviour.commands and CommandSet.NATIVE not in profile.behaviour.commands:
-        return purse_card(profile, serial)
-    return specimen_card(profile, serial=serial).image
 
 
 def _serial(text: str) -> bytes:

@@ -9,10 +9,11 @@ Every step that a real chip does as a physical write asks `Power` first, so that
 
 from __future__ import annotations
 
+import errno
 from typing import Protocol
 
-from kaguan.card_os.image import CardImage
-from kaguan.card_os.writes import Group, Write, apply
+from kaguan.card_os.image import Address, CardImage
+from kaguan.card_os.writes import Group, PutKey, PutLifecycle, Write, apply
 
 
 class PowerLost(Exception):
@@ -64,7 +65,7 @@ class Storage(Protocol):
 class Nvm:
     """An image, its journal, and the power that both depend on."""
 
-    __slots__ = ("_journal", "_marked", "_storage", "image", "power")
+    __slots__ = ("_journal", "_marked", "_storage", "_worn", "image", "power")
 
     def __init__(self, image: CardImage, *, power: Power | None = None, storage: Storage | None = None) -> None:
         self.image = image
@@ -72,13 +73,21 @@ class Nvm:
         self._storage = storage
         self._journal: list[Write] = []
         self._marked = False
+        self._worn: tuple[Address, ...] = ()
+
+    def wear(self, address: Address) -> None:
+        """Nothing can be written any more at this address and below it; the empty address is the whole memory."""
+        self._worn = (*self._worn, address)
 
     def commit(self, group: Group) -> None:
         """The whole group is done.
 
         Raises:
             PowerLost: the power failed on the way; `recover` then makes it whole or nothing.
+            OSError: it cannot be stored, or is for a worn-out part of the memory; nothing of it is done.
         """
+        if self._worn and any(_address(write).startswith(worn) for write in group for worn in self._worn):
+            raise OSError(errno.EIO, "the memory is worn out")
         if self.power.steady:  # what the steps below come to when nothing can interrupt them
             if self._storage is not None:
                 self._storage.append(group)
@@ -116,3 +125,12 @@ class Nvm:
         self.power.spend()
         self._journal.clear()
         self._marked = False
+
+
+def _address(write: Write) -> Address:
+    match write:
+        case PutKey(dedicated=address):
+            return address
+        case PutLifecycle():
+            return b""
+    return write.address

@@ -60,6 +60,11 @@ class InsertedCard:
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def alive(self) -> bool:
+        """The reader has not hung up, and the card has not failed."""
+        return self._thread.is_alive()
+
     def __enter__(self) -> InsertedCard:
         return self
 

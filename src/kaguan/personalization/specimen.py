@@ -13,6 +13,8 @@ from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.module_stock import security_module
+from kaguan.emulator.native_stock import native_card
+from kaguan.emulator.purse_stock import purse_card
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.keystore import add_factory_key, key_orders
 from kaguan.personalization.order import FieldKey, Holder
@@ -23,6 +25,12 @@ from kaguan.terminal.script import converse
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
+
+_READY_MADE = (
+    (CommandSet.SECURITY_MODULE, security_module),
+    (CommandSet.NATIVE, native_card),
+    (CommandSet.BANKING, purse_card),
+)
 
 MASTER_KEY = bytes(range(16))
 SERIAL = bytes.fromhex("200101000001")
@@ -56,10 +64,12 @@ def specimen_keys(profile: CardProfile, atr: bytes) -> CardKeys:
 def specimen_card(
     profile: CardProfile, *, serial: bytes = SERIAL, random: Callable[[int], bytes] = secrets.token_bytes
 ) -> EmulatedCard:
-    """A sealed specimen card with this serial number, an empty wallet and no photo, just reset; or the security module
-    that goes with such cards."""
-    if CommandSet.SECURITY_MODULE in profile.behaviour.commands:
-        return EmulatedCard(security_module(profile, serial), random=random)
+    """The specimen of the profile, made as cards of its kind are: a sealed social security card with an empty wallet
+    and no photo, just reset; a purse card; a factory-fresh native card; or a security module."""
+    commands = profile.behaviour.commands
+    for kind, make in _READY_MADE:
+        if kind in commands:
+            return EmulatedCard(make(profile, serial), random=random)
     card = EmulatedCard(blank_chip(profile, serial), random=random)
     record = prepare(profile, specimen_holder(profile), b"")
     converse(card, make_card(specimen_keys(profile, card.atr), record))

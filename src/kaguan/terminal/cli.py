@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from kaguan.apdu.errors import TapeError
-from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
-from kaguan.emulator.imagefile import FileCard
+from kaguan.emulator.faults import Faults
 from kaguan.emulator.luck import DealtRandom
+from kaguan.opening import opened
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.pcsc import open_reader
 from kaguan.terminal.playback import one_apdu, play
+from kaguan.terminal.scripts.files import beside
+from kaguan.terminal.scripts.functions import FUNCTIONS
 
 FROM_INPUT = "-"
 
@@ -31,6 +30,19 @@ RANDOM = click.option(
     callback=lambda _context, _option, text: _random_numbers(text),
     help="The random numbers that emulated cards will need, in this order.",
 )
+TRACE = click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
+)
+FAULTS = click.option(
+    "--fault",
+    "faults",
+    metavar="KIND[@WHEN][:VALUE]",
+    multiple=True,
+    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
+)
+SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
 
 
@@ -44,6 +56,9 @@ def apdu() -> None:
 @click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="A card image.")
 @READER
 @RANDOM
+@TRACE
+@FAULTS
+@SEED
 @click.option("--follow", is_flag=True, help="Get the whole answer after 61xx and 6Cxx.")
 @AS_JSON
 def send(
@@ -51,6 +66,9 @@ def send(
     card: Path | None,
     reader: str | None,
     numbers: DealtRandom | None,
+    trace: Path | None,
+    faults: tuple[str, ...],
+    fault_seed: int,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -66,7 +84,9 @@ def send(
         (text, None if text == FROM_INPUT else one_apdu(text, file=f"APDU {number}"))
         for number, text in enumerate(apdus, 1)
     ]
-    with _links([] if card is None else [card], reader, numbers) as links:
+    cards = [] if card is None else [card]
+    _require_images(cards, numbers)
+    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
         session = [for_conversation(link) for link in links] if follow else links
         for _, tape in typed:
             for step in _typed_in() if tape is None else [tape]:
@@ -96,6 +116,9 @@ def tape() -> None:
 )
 @READER
 @RANDOM
+@TRACE
+@FAULTS
+@SEED
 @AS_JSON
 def run_tape(
     file: Path,
@@ -103,6 +126,9 @@ def run_tape(
     psam: Path | None,
     reader: str | None,
     numbers: DealtRandom | None,
+    trace: Path | None,
+    faults: tuple[str, ...],
+    fault_seed: int,
     as_json: bool,
 ) -> None:
     """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
@@ -113,10 +139,11 @@ def run_tape(
         cards = (*cards, psam)
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
-    played = parse(_text(file), file=str(file), include=lambda name: _text(_below(file.parent, name)))
+    played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
     card = 0
-    with _links(cards, reader, numbers) as links:
-        for exchange in play(played, links):
+    _require_images(cards, numbers)
+    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
+        for exchange in play(played, links, functions=FUNCTIONS):
             if exchange.card != card and not as_json:
                 card = exchange.card
                 click.echo(f".card {card}")
@@ -124,36 +151,15 @@ def run_tape(
     _tell_left(numbers)
 
 
-@contextmanager
-def _links(cards: Sequence[Path], reader: str | None, random: Callable[[int], bytes] | None) -> Iterator[list[Link]]:
-    """The cards, powered, until the context ends."""
-    if random is not None and not cards:
+def _require_images(cards: Sequence[Path], numbers: DealtRandom | None) -> None:
+    if numbers is not None and not cards:
         raise click.UsageError("--random is for card images: a real card has its own random numbers")
-    with ExitStack() as stack:
-        links: list[Link] = [
-            stack.enter_context(FileCard(path, random=random or secrets.token_bytes)) for path in cards
-        ]
-        if reader is not None:
-            links.append(stack.enter_context(closing(open_reader(reader))))
-        yield links
 
 
 def _typed_in() -> Iterator[Tape]:
     """The APDUs of standard input, each as soon as its line is there."""
     for number, line in enumerate(sys.stdin, 1):
         yield one_apdu(line, file="standard input", line=number)
-
-
-def _below(folder: Path, name: str) -> Path:
-    """The included tape's file. A tape from elsewhere reads nothing but the folder that it came in.
-
-    Raises:
-        TapeError: it lies outside.
-    """
-    file = folder / name
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise TapeError(f"outside {folder}: a tape includes only what lies beside it or below", file=name)
-    return file
 
 
 def _text(file: Path) -> str:

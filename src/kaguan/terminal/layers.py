@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaguan.apdu.chaining import GetResponse, RightLe, T0Shape
+from kaguan.apdu.chaining import GetResponse, Layer, RightLe, T0Shape
 from kaguan.apdu.link import Link
 from kaguan.terminal.pcsc import PcscLink, TransmissionProtocol
 
@@ -13,5 +13,8 @@ def for_conversation(link: Link) -> Link:
     Only a reader that speaks T=0 has to be spared commands with data both ways; an emulated card takes both shapes,
     and on T=1 a command without Le would get no data at all.
     """
-    split = isinstance(link, PcscLink) and link.protocol is TransmissionProtocol.T0
+    wire = link
+    while isinstance(wire, Layer):
+        wire = wire.link
+    split = isinstance(wire, PcscLink) and wire.protocol is TransmissionProtocol.T0
     return GetResponse(RightLe(T0Shape(link) if split else link))

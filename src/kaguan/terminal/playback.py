@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from kaguan.apdu.errors import KaguanError, TapeError
 from kaguan.apdu.link import Link
-from kaguan.apdu.tape import Exchange, Tape, Verdict, parse, run
+from kaguan.apdu.tape import Exchange, Functions, Tape, Verdict, parse, run
 from kaguan.apdu.tape.model import Pattern, Place, Reset, Send, Statuses
+from kaguan.apdu.tape.run import NO_FUNCTIONS
 
 
 class UnexpectedAnswer(KaguanError):
@@ -40,8 +41,8 @@ def one_apdu(text: str, *, file: str, line: int = 0) -> Tape:
     raise TapeError("expected one APDU in hex, then perhaps =SW; for more write a tape", file=file, line=line)
 
 
-def play(tape: Tape, links: Sequence[Link]) -> Iterator[Exchange]:
-    """Each exchange of the tape as it happens, the one that fails included.
+def play(tape: Tape, links: Sequence[Link], *, functions: Functions = NO_FUNCTIONS) -> Iterator[Exchange]:
+    """Each exchange of the tape as it happens, the one that fails included; the tape may call these functions.
 
     Raises:
         UnexpectedAnswer: the last exchange is not as the tape says; with its place, what was expected and received.
@@ -50,7 +51,7 @@ def play(tape: Tape, links: Sequence[Link]) -> Iterator[Exchange]:
     """
     verdict = Verdict.UNCHECKED
     try:
-        for exchange in run(tape, links):
+        for exchange in run(tape, links, functions=functions):
             verdict = exchange.verdict
             yield exchange
     except TapeError as error:

@@ -1,12 +1,12 @@
 """One text format for script, trace, mock and test vector.
 
-`parse` reads a tape, `run` plays it on cards, `record` writes one, `Replay` answers from one.
+`parse` reads a tape, `run` plays it on cards, `Replay` answers from one; `kaguan.apdu.trace` writes one.
 
     .define FACTOR 86600201          # bytes with a name
     .reset [3B 6D *] -> SERIAL = [-8:]
     00A40000023F00 [6F16 840F XX*] (9000,61XX)   // expected data and status words
     0084000008 (9000) -> RANDOM = [0:8]          # keep a part of the answer
-    0082000A10 ${encipher(SERIAL, RANDOM)} ${RANDOM}=   # calls a function of the runner; = means (9000)
+    0082000A10 ${encipher(SERIAL, RANDOM)} ${copy(RANDOM, 1, 16)}=   # calls functions of the runner; = means (9000)
     > 0084000004                     # as logs have it: the answer on a line of its own, its status word last
     < 01020304 9000
     805C000204 SW: 9000              # = 9000 is the same
@@ -21,9 +21,8 @@ X is any nibble; * or .. at the end is any rest; a backslash at the end of a lin
 
 from kaguan.apdu.tape.model import Pattern, Tape
 from kaguan.apdu.tape.parse import parse
-from kaguan.apdu.tape.record import record
 from kaguan.apdu.tape.replay import Replay
 from kaguan.apdu.tape.run import Exchange, Verdict, run
 from kaguan.apdu.tape.scope import Functions
 
-__all__ = ["Exchange", "Functions", "Pattern", "Replay", "Tape", "Verdict", "parse", "record", "run"]
+__all__ = ["Exchange", "Functions", "Pattern", "Replay", "Tape", "Verdict", "parse", "run"]

@@ -34,22 +34,21 @@ from kaguan.apdu.tape.model import (
 _DONE: Final = Pattern.exactly(b"\x90\x00")
 _REST: Final = Pattern(b"", b"", open_ended=True)
 _ALL: Final = Slice(None, None)
-_VALUE: Final = str.maketrans("X", "0")
-_MASK: Final = str.maketrans("0123456789ABCDEFabcdefX", "F" * 22 + "0")
 
 _Captures = tuple[Capture, ...]
 
 
 @v_args(meta=True, inline=True)
 class Build(Transformer[Token, tuple[Statement, ...]]):
-    """Makes statements whose places are in `file`."""
+    """Makes statements whose places are in `file`, so many lines after those of the tree."""
 
-    def __init__(self, file: str) -> None:
-        super().__init__()
+    def __init__(self, file: str, lines_before: int = 0) -> None:
+        super().__init__(visit_tokens=False)
         self._file = file
+        self._before = lines_before
 
     def _place(self, meta: Meta | Token) -> Place:
-        return Place(self._file, meta.line or 0, meta.column or 0)
+        return Place(self._file, self._before + (meta.line or 0), meta.column or 0)
 
     def _refuse(self, message: str, at: Meta | Token) -> TapeError:
         return self._place(at).error(message)
@@ -60,11 +59,10 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
     def lines(self, _meta: Meta, *statements: Statement) -> tuple[Statement, ...]:
         joined: list[Statement] = []
         for statement in statements:
-            if not isinstance(statement, Answer):
+            if isinstance(statement, Answer) and joined:
+                joined[-1] = answered(joined[-1], statement)
+            else:
                 joined.append(statement)
-                continue
-            asked = joined.pop() if joined else None
-            joined.append(_answered(asked, statement))
         return tuple(joined)
 
     def send(
@@ -96,6 +94,8 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return Include(str(file), self._place(meta))
 
     def repeat(self, meta: Meta, times: Token, body: tuple[Statement, ...]) -> Repeat:
+        if body and isinstance(body[0], Answer):
+            answered(None, body[0])
         return Repeat(self._count(times), body, self._place(meta))
 
     def _count(self, number: Token) -> int:
@@ -112,7 +112,7 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
     def nibbles(self, _meta: Meta, digits: Token) -> Pattern:
         if len(digits) % 2:
             raise self._refuse(f"{len(digits)} hex digits are no whole bytes: {digits}", digits)
-        return Pattern(bytes.fromhex(digits.translate(_VALUE)), bytes.fromhex(digits.translate(_MASK)))
+        return Pattern.of(digits)
 
     def status(self, meta: Meta, *words: Token) -> Statuses:
         for word in words:
@@ -138,6 +138,11 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         except ValueError:
             raise self._refuse(f"{digits} are no whole bytes", digits) from None
 
+    def number(self, _meta: Meta, number: Token) -> Pattern:
+        """A number as a function gets it: big-endian, in no more bytes than it needs."""
+        count = self._count(number)
+        return Pattern.exactly(count.to_bytes((count.bit_length() + 7) // 8 or 1, "big"))
+
     def call(self, meta: Meta, function: Token, *arguments: Expression | None) -> Call:
         return Call(str(function), tuple(a for a in arguments if a is not None), self._place(meta))
 
@@ -148,7 +153,7 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return Slice(None if start is None else int(start), None if stop is None else int(stop))
 
 
-def _answered(asked: Statement | None, answer: Answer) -> Statement:
+def answered(asked: Statement | None, answer: Answer) -> Statement:
     """The command or reset with the answer that it must get.
 
     Raises:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from kaguan.apdu.errors import TapeError
+
+_VALUE: Final = str.maketrans("X", "0")
+_MASK: Final = str.maketrans("0123456789ABCDEFabcdefX", "F" * 22 + "0")
 
 
 class Place(NamedTuple):
@@ -19,6 +22,9 @@ class Place(NamedTuple):
     def error(self, message: str) -> TapeError:
         """The error that says this about here."""
         return TapeError(message, file=self.file, line=self.line, column=self.column)
+
+    def __str__(self) -> str:
+        return f"{self.file or '<input>'}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,17 @@ class Pattern:
     def exactly(cls, value: bytes) -> Pattern:
         """The pattern that these bytes alone match."""
         return cls(value, b"\xff" * len(value))
+
+    @classmethod
+    def of(cls, text: str) -> Pattern:
+        """The pattern that is written so: hex digits, X for any, perhaps * at the end. The inverse of `str`.
+
+        Raises:
+            ValueError: it is written in any other way.
+        """
+        digits = text.removesuffix("*")
+        mask = digits.translate(_MASK)
+        return cls(bytes.fromhex(digits.translate(_VALUE)), bytes.fromhex(mask), open_ended=digits != text)
 
     def matches(self, data: bytes) -> bool:
         """True when these bytes are what the pattern allows."""

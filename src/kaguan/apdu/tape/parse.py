@@ -6,15 +6,15 @@ steps and nesting are bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
-from kaguan.apdu.errors import TapeError
-from kaguan.apdu.tape.build import Build
-from kaguan.apdu.tape.model import Include, Place, Repeat, Statement, Tape
+from kaguan.apdu.tape.build import Build, answered
+from kaguan.apdu.tape.model import Answer, Include, Place, Repeat, Statement, Tape
+from kaguan.apdu.tape.plain import Chunk, chunks
 
 _GRAMMAR: Final = Lark.open_from_package(
     __package__ or "", "grammar.lark", parser="lalr", propagate_positions=True, maybe_placeholders=True
@@ -27,6 +27,9 @@ MOST_STEPS: Final = 10_000_000
 
 DEEPEST: Final = 16
 """Repeats and included files inside one another."""
+
+LONGEST_SHOWN: Final = 16
+"""Characters of what an error quotes."""
 
 _TERMINALS: Final = {
     "NIBBLES": "hex digits",
@@ -72,7 +75,7 @@ class _Reading:
         self._statements = 0
         self._steps = 0
 
-    def statements(self, statements: tuple[Statement, ...], where: _Where) -> Iterator[Statement]:
+    def statements(self, statements: Iterable[Statement], where: _Where) -> Iterator[Statement]:
         """The statements with those of included files in their places."""
         for statement in statements:
             self._count(statement, where)
@@ -106,24 +109,44 @@ class _Reading:
         return self._include(statement.file), within
 
 
-def _read(text: str, file: str) -> tuple[Statement, ...]:
+def _read(text: str, file: str) -> Iterator[Statement]:
+    """The statements of the text, each as soon as the next shows that no answer to it follows."""
+    last: Statement | None = None
+    for chunk in chunks(text.removeprefix("\ufeff"), file):
+        for statement in _by_grammar(chunk, file) if isinstance(chunk, Chunk) else (chunk,):
+            if isinstance(statement, Answer):
+                last = answered(last, statement)
+                continue
+            if last is not None:
+                yield last
+            last = statement
+    if last is not None:
+        yield last
+
+
+def _by_grammar(chunk: Chunk, file: str) -> tuple[Statement, ...]:
     try:
-        tree = _GRAMMAR.parse(text.removeprefix("\ufeff") + "\n")
-        statements: tuple[Statement, ...] = Build(file).transform(tree)
+        tree = _GRAMMAR.parse(chunk.text + "\n")
+        statements: tuple[Statement, ...] = Build(file, chunk.before).transform(tree)
     except UnexpectedInput as error:
-        raise Place(file, error.line, error.column).error(_complaint(error)) from None
+        raise Place(file, chunk.before + error.line, error.column).error(_complaint(error)) from None
     except VisitError as error:
         raise error.orig_exc from None
     except RecursionError:
-        raise TapeError("nested too deeply", file=file) from None
+        raise Place(file, chunk.before + 1, 1).error("nested too deeply") from None
     return statements
+
+
+def _cut(text: str) -> str:
+    """What is long is cut: it explains nothing, and may be a key."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}... ({len(text)} characters)"
 
 
 def _complaint(error: UnexpectedInput) -> str:
     if isinstance(error, UnexpectedToken):
         wanted, found = error.expected, _TERMINALS.get(error.token.type, "")
         if error.token.type not in {"_NEWLINE", "$END"}:
-            found = str(error.token)
+            found = _cut(str(error.token))
     elif isinstance(error, UnexpectedCharacters):
         wanted, found = error.allowed, error.char
     else:

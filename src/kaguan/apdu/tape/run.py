@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from kaguan.apdu.errors import InputError, PlacedInputError, TapeError
+from kaguan.apdu.errors import InputError, LinkError, PlacedInputError, TapeError
 from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import OK
@@ -54,7 +54,7 @@ def run(
 
     Raises:
         TapeError: an answer is not the expected one, or a statement cannot be carried out.
-        LinkError: a card did not answer.
+        LinkError: a card did not answer; the place is a note on it.
     """
     scope = Scope(names, functions)
     card = 0
@@ -69,7 +69,11 @@ def run(
             case Send() | Reset():
                 if not links:
                     raise step.place.error("no card connected")
-                exchange, error = _exchange(step, links[card], scope)
+                try:
+                    exchange, error = _exchange(step, links[card], scope)
+                except LinkError as lost:
+                    lost.add_note(str(step.place))
+                    raise
                 yield exchange._replace(card=card)
                 if error is not None:
                     raise error
@@ -124,5 +128,7 @@ def _complaint(
         return statuses.place.error(f"expected {statuses}, received {received}")
     if data is not None and not data.matches(response.data):
         shown, at = response.data.hex().upper(), data.differs_at(response.data)
-        return data_place.error(f"expected [{data}], received [{shown}] {received}: different from byte {at} on")
+        error = data_place.error(f"expected [{data}], received [{shown}] {received}: different from byte {at} on")
+        error.differs_at = at
+        return error
     return None
