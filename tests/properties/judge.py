@@ -15,7 +15,7 @@ from kaguan.apdu.errors import ApduSyntaxError, CardLost
 from kaguan.apdu.instruction import Instruction, instruction_of
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import MEANINGS
-from kaguan.apdu.tape import record
+from kaguan.apdu.trace import TapeWriter, traced
 from kaguan.card_os.access import PROTECTED
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.profile import load_profile
@@ -86,7 +86,7 @@ class Judge:
         self.behaviour = load_profile(image.profile).behaviour
         self.secrets = Secrets(image)
         self._trace: list[str] = []
-        (self._watched,) = record([self.card], self._trace.append)
+        (self._watched,) = traced([self.card], TapeWriter(self._trace.append), int)
 
     @property
     def atr(self) -> bytes:
