@@ -1,7 +1,8 @@
 """Commands per second in process, of every profile's cards, beside two floors measured in the same run.
 
 `dispatch` is the same commands on the same card with handlers that do nothing: parse, look up, an empty outcome.
-`crypto` is what the card has to work out for them, with the same cipher objects and nothing around it.
+`crypto` is what the card has to work out for them, with the same cipher objects and nothing around it. First come
+conversations on the profile's own cards, then every row of the instruction table that the profile serves.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kaguan.card_os.outcome import Outcome, View
 from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from measure import Work, best_rates
+from rows import show
 from scenes import BANKING, SOCIAL, Scene, accepted, scenes_of
 
 PROFILES = (*SOCIAL, *BANKING, "fmcos-blank", "psam")
@@ -88,6 +90,8 @@ def main(profiles: tuple[str, ...]) -> None:
             if crypto:
                 line += f"{crypto:>12,.0f}{rate / crypto:>7.0%}{verdict(rate / crypto, scene.crypto_aim)}"
             print(line + verdict(rate / dispatched, scene.dispatch_aim))
+        print("  each command by itself")
+        show(name, idle)
 
 
 if __name__ == "__main__":

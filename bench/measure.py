@@ -41,10 +41,10 @@ def best_rate(work: Callable[[], object], counts: int, *, calls_at_once: int = 5
     return best
 
 
-def best_rates(works: Sequence[Work]) -> list[float]:
+def best_rates(works: Sequence[Work], *, turns: int = TURNS) -> list[float]:
     """Operations per second of each, the best of many short runs taken in turns: a busy machine slows all alike."""
     best = [0.0] * len(works)
-    for _ in range(TURNS):
+    for _ in range(turns):
         for place, work in enumerate(works):
             run = work.prepared()
             started = time.perf_counter()

@@ -136,6 +136,14 @@ def test_a_plain_purchase_of_a_purse_card(levels: int) -> None:
     assert user.send("805C000204") == f"{70:08X}9000"
 
 
+@pytest.mark.parametrize("head", [HEAD, MEDICAL])
+def test_drivers_may_leave_the_citys_factor_out(head: str) -> None:
+    """Some send Lc 24 and the card's factor alone, the module's key being its city's: the same card key comes of it."""
+    short, long = (module_terminal().send(initialize(head, LEVELS[levels])) for levels in (1, 2))
+    assert short == long
+    assert short.endswith("9000")
+
+
 def test_the_number_is_spent_before_mac1_is_answered_and_survives() -> None:
     card = module_terminal()
     numbers = [card.send(initialize())[:8] for _ in range(3)]
@@ -174,7 +182,7 @@ def test_initialize_refuses_in_order() -> None:
     assert card.send(initialize(HEAD, "00" * 7)) == "6700"
     assert card.send(initialize(HEAD[:-4] + "0900")) == "9403", "no such version"
     assert card.send(initialize(HEAD[:-4] + "0909")) == "9403"
-    assert card.send(initialize(HEAD, LEVELS[1])) == "9403", "no key with one level"
+    assert card.send(initialize(HEAD, LEVELS[3])) == "9403", "no key with three levels"
     assert card.send(initialize(HEAD, "00" * 64)) == "9403", "no usage byte has eight levels"
     assert card.send(initialize(HEAD[:-4] + "0001")) == "6A80"
     used = with_number(0xFFFF_FFFF)

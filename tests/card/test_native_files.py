@@ -214,3 +214,13 @@ def test_selecting_a_file_keeps_the_state_and_selecting_its_directory_does_not()
     assert terminal.send("00D6000001AA") == "9000"
     terminal.select("3F01")
     assert terminal.send("00D6850001AA") == "6982"
+
+
+@pytest.mark.parametrize(("first", "second"), [("EF02", "0002"), ("0002", "EF02"), ("EF02", "EF02")])
+def test_a_purse_by_its_other_name_is_the_same_purse(first: str, second: str) -> None:
+    """Campus cards make theirs with 80E0EF02: two public programs."""
+    terminal = emptied()
+    assert terminal.send(f"80E0{first}072F0208F0F0FF18") == "9000"
+    assert terminal.send("805C000204") == "000000009000"
+    assert terminal.send(f"80E0{second}072F0208F0F0FF18") == "6A86"
+    assert terminal.send("80E0EF03072F0208F0F0FF18") == "6A80"

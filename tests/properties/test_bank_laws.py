@@ -100,7 +100,8 @@ def record_lost(patch: Patch) -> None:
 
 def unload_not_proven(patch: Patch) -> None:
     def unproven(view: View, pending: Any, purse: Any, sequence: int, *rest: Any) -> Any:
-        return shared.committed(view, pending, purse, sequence + 7, *rest)
+        another = purse.proof._replace(sequence=sequence + 7)
+        return shared.committed(view, pending, purse._replace(proof=another), sequence, *rest)
 
     patch.setattr(purse_unload, "committed", unproven)
 

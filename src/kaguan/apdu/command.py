@@ -12,6 +12,9 @@ from kaguan.apdu.errors import ApduSyntaxError
 SHORT_DATA, SHORT_NE = 255, 256
 LONG_DATA, LONG_NE = 65_535, 65_536
 
+_new = tuple.__new__
+"""Makes a named tuple in half the time that its name takes; what every command makes is made so, here and elsewhere."""
+
 
 class CommandApdu(NamedTuple):
     """One command. `ne` is the greatest number of response data bytes wanted; None sends no Le at all."""
@@ -32,7 +35,7 @@ class CommandApdu(NamedTuple):
         """
         size = len(raw)
         if size == 5:
-            return cls(raw[0], raw[1], raw[2], raw[3], b"", raw[4] or SHORT_NE)
+            return _new(cls, (raw[0], raw[1], raw[2], raw[3], b"", raw[4] or SHORT_NE))
         if size < 5:
             if size < 4:
                 raise ApduSyntaxError(f"a command has at least 4 bytes, these are {size}")
@@ -40,9 +43,9 @@ class CommandApdu(NamedTuple):
         lc = raw[4]
         if lc:
             if size == 5 + lc:
-                return cls(raw[0], raw[1], raw[2], raw[3], raw[5:])
+                return _new(cls, (raw[0], raw[1], raw[2], raw[3], raw[5:], None))
             if size == 6 + lc:
-                return cls(raw[0], raw[1], raw[2], raw[3], raw[5 : 5 + lc], raw[5 + lc] or SHORT_NE)
+                return _new(cls, (raw[0], raw[1], raw[2], raw[3], raw[5:-1], raw[-1] or SHORT_NE))
             raise ApduSyntaxError(f"Lc says {lc} data bytes, {size - 5} bytes follow it")
         return cls._parse_extended(raw, size)
 

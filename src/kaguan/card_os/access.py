@@ -10,6 +10,7 @@ from kaguan.card_os.image import (
     IN_CREATION,
     MASTER_FILE,
     ONE_BYTE,
+    ROOT,
     TYPE_BYTE,
     Address,
     CardImage,
@@ -32,8 +33,6 @@ PROTECTED = 0x04
 ABSENT = 0xFF
 """A key reference that says there is no such key."""
 
-_REFERENCES = ONE_BYTE[:ABSENT]
-
 
 def require(view: View, rule: AccessRule) -> None:
     """Return when the session's rights are enough; until the chip is sealed only the transport key's holder's are.
@@ -44,8 +43,11 @@ def require(view: View, rule: AccessRule) -> None:
     if view.image.lifecycle is IN_CREATION:
         if TRANSPORT_RIGHT not in rights:
             raise Refuse(0x6982)
-    elif not rule.allows(rights):
-        raise Refuse(0x6982)
+        return
+    for alternative in rule.alternatives:  # what `rule.allows` asks, without a call more for every command
+        if alternative <= rights:
+            return
+    raise Refuse(0x6982)
 
 
 def require_access(view: View, command: CommandApdu, file: Elementary, *, write: bool) -> None:
@@ -74,8 +76,13 @@ def require_transport(view: View) -> None:
 
 @lru_cache(maxsize=1024)
 def lineage(here: Address) -> tuple[Address, ...]:
-    """The dedicated file, every one above it, and last the chip itself; remembered, because every command asks."""
-    return tuple(here[:size] for size in range(len(here), -1, -2))
+    """The dedicated file and every one above it; remembered, because every command asks."""
+    return tuple(here[:size] for size in range(len(here), 0, -2))
+
+
+@lru_cache(maxsize=1024)
+def _everywhere(here: Address) -> tuple[Address, ...]:
+    return (*lineage(here), ROOT)
 
 
 def scopes(view: View, reference: int) -> tuple[Address, ...]:
@@ -84,7 +91,7 @@ def scopes(view: View, reference: int) -> tuple[Address, ...]:
     here = view.session.current
     if reference & LOCAL or view.chip.behaviour.local_references:
         return (here,)
-    return lineage(here)
+    return _everywhere(here)
 
 
 def find_pin(view: View, reference: int) -> tuple[Address, CardPin]:
@@ -108,7 +115,11 @@ def find_key(
 
     Refuses: `absent` no such key.
     """
-    keys, name = view.image.keys, TYPE_BYTE[usage] + ONE_BYTE[reference]
+    keys, here = view.image.keys, view.session.current
+    name = TYPE_BYTE[usage] + ONE_BYTE[reference]
+    versions = keys.get(here + name)
+    if versions and version is None:
+        return here, versions[0]  # as nearly always
     for scope in scopes(view, reference):
         for key in keys.get(scope + name, ()):
             if version is None or key.version == version:
@@ -121,15 +132,23 @@ def first_key(view: View, usage: Usage, *, absent: int = 0x6A88) -> tuple[Addres
 
     Refuses: `absent` no such key.
     """
-    keys, kind = view.image.keys, TYPE_BYTE[usage]
-    all_scopes = scopes(view, 0)
-    for byte in _REFERENCES:
-        name = kind + byte
-        for scope in all_scopes if name[1] < LOCAL else all_scopes[:1]:
-            versions = keys.get(scope + name)
-            if versions:
-                return scope, versions[0]
+    keys, here = view.image.keys, view.session.current
+    for address in _places(here, usage, 1 if view.chip.behaviour.local_references else len(here) + 1):
+        versions = keys.get(address)
+        if versions:
+            return address[:-2], versions[0]
     raise Refuse(absent)
+
+
+@lru_cache(maxsize=64)
+def _places(here: Address, usage: Usage, levels: int) -> tuple[Address, ...]:
+    """Where a key of this usage may lie, in so many files upwards, the lowest reference first; a local one lies here
+    alone. Remembered as `lineage` is."""
+    return tuple(
+        scope + TYPE_BYTE[usage] + ONE_BYTE[reference]
+        for reference in range(ABSENT)
+        for scope in _everywhere(here)[: 1 if reference & LOCAL else levels]
+    )
 
 
 def card_code(image: CardImage) -> bytes:

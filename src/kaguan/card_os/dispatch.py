@@ -128,10 +128,6 @@ class _Table(NamedTuple):
 _NOTHING: dict[int, _Row] = {}
 
 
-def _with_p1(header: int, p1: int) -> int:
-    return 1 << 24 | p1 << 16 | header
-
-
 class Tables(dict[CommandSet, _Table]):
     """The table of each combination of command sets, made when a card first asks for it."""
 
@@ -145,7 +141,7 @@ class Tables(dict[CommandSet, _Table]):
                 table.plain[header] = entry
             else:
                 table.by_p1.setdefault(header, {})[row.p1] = entry
-            place = header if row.p1 is None else _with_p1(header, row.p1)
+            place = header if row.p1 is None else 1 << 24 | row.p1 << 16 | header
             if Stage.CREATION in row.stages:
                 table.creating[place] = entry
             if Stage.OPERATIONAL in row.stages:
@@ -159,6 +155,7 @@ CHANNEL, MESSAGING, CHAINED = 0x03, 0x0C, 0x10
 
 
 TABLES = Tables()
+_new = tuple.__new__  # as in `apdu.command`
 _GET_RESPONSE = GET_RESPONSE.cla << 8 | GET_RESPONSE.ins
 
 
@@ -171,12 +168,12 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     if header == _GET_RESPONSE:
         return get_response(image, session, command, chip)
     rest = settled(session)
-    view = View(image, rest, session.challenge, session.pending, chip, session.module)
+    view = _new(View, (image, rest, session.challenge, session.pending, chip, session.module))
     try:
         table, lifecycle = TABLES[chip.behaviour.commands], image.lifecycle
         in_use = lifecycle is ACTIVATED
         served = table.in_use if in_use else table.creating if lifecycle is IN_CREATION else _NOTHING
-        row = served.get(header) or served.get(_with_p1(header, command.p1))
+        row = served.get(header) or served.get(1 << 24 | command.p1 << 16 | header)
         if row is None:
             row = _admitted(view, command, header, table)
         handler, _, while_blocked = row

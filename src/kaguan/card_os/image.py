@@ -22,6 +22,7 @@ ROOT: Address = b""
 MASTER_FILE: Address = b"\x3f\x00"
 
 ONE_BYTE = tuple(bytes((value,)) for value in range(256))
+_new = tuple.__new__  # as in `apdu.command`
 TYPE_BYTE: Mapping[Usage, bytes] = {usage: ONE_BYTE[code] for usage, code in TYPE_OF_USAGE.items()}
 
 
@@ -192,15 +193,15 @@ class Purse(NamedTuple):
     proof: Proof | None
     overdraft_limit_fen: int = 0
 
-    def with_proof(self, proof: Proof) -> Purse:
-        """The same purse, its last transaction proven so."""
-        rules, balance_fen, online, offline, _, limit_fen = self
-        return Purse(rules, balance_fen, online, offline, proof, limit_fen)
+    def after_online(self, balance_fen: int, proof: Proof) -> Purse:
+        """The purse with this balance after one more online transaction, proven so."""
+        rules, _, online_sequence, offline_sequence, _, limit_fen = self
+        return _new(Purse, (rules, balance_fen, online_sequence + 1, offline_sequence, proof, limit_fen))
 
-    def moved(self, balance_fen: int, *, online: int = 0, offline: int = 0) -> Purse:
-        """The purse with this balance after so many more online and offline transactions."""
-        rules, _, online_sequence, offline_sequence, proof, limit_fen = self
-        return Purse(rules, balance_fen, online_sequence + online, offline_sequence + offline, proof, limit_fen)
+    def after_offline(self, balance_fen: int, proof: Proof) -> Purse:
+        """The purse with this balance after one more offline transaction, proven so."""
+        rules, _, online_sequence, offline_sequence, _, limit_fen = self
+        return _new(Purse, (rules, balance_fen, online_sequence, offline_sequence + 1, proof, limit_fen))
 
 
 class CardImage(NamedTuple):

@@ -21,6 +21,7 @@ from kaguan.card_os.image import (
 )
 
 _Value = TypeVar("_Value")
+_new = tuple.__new__  # as in `apdu.command`
 
 
 class PutDedicated(NamedTuple):
@@ -98,8 +99,8 @@ class PutRecords(NamedTuple):
         address, records = self
         profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
         kind, read, update, size, record_size, content, _, protection = files[address]
-        file = Elementary(kind, read, update, size, record_size, content, records, protection)
-        return CardImage(profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses)
+        file = _new(Elementary, (kind, read, update, size, record_size, content, records, protection))
+        return _new(CardImage, (profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses))
 
 
 class PutKey(NamedTuple):
@@ -140,7 +141,7 @@ class PutPurse(NamedTuple):
         """The image with this written."""
         address, purse = self
         profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
-        return CardImage(profile, atr, lifecycle, dedicated, files, keys, pins, {**purses, address: purse})
+        return _new(CardImage, (profile, atr, lifecycle, dedicated, files, keys, pins, {**purses, address: purse}))
 
 
 class PutLifecycle(NamedTuple):

@@ -3,9 +3,6 @@ commands from what the profile says."""
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import xor
-
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.errors import ProfileError
 from kaguan.card_os.image import MASTER_FILE, CardImage, Lifecycle
@@ -20,13 +17,12 @@ def native_card(profile: CardProfile, serial: bytes) -> CardImage:
     """The card with this serial number, zeros before it up to 8 bytes.
 
     A card whose profile tells no key file has an empty master file. The ATR is what a PC/SC reader makes of the
-    historical bytes of the ATS, with a check byte.
+    historical bytes of the ATS.
 
     Raises:
         ProfileError: the card does not take what the profile says.
     """
     atr = profile.atr(serial.rjust(SERIAL_SIZE, b"\0"))
-    atr += bytes((reduce(xor, atr[1:]),))
     card = EmulatedCard(CardImage(profile.name, atr, Lifecycle.ACTIVATED, {}, {}, {}, {}, {}))
     native = profile.behaviour.native
     for ins, p1, p2, data in (

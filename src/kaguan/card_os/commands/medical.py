@@ -33,7 +33,6 @@ from kaguan.vault.vault import Usage
 
 INITIALIZE_SIZE = 19  # key index, three amounts, terminal number
 DEBIT_SIZE = 15  # terminal's transaction number, date, time, MAC1
-_PURCHASES = frozenset({MEDICAL_PURCHASE})
 GREATEST_LOGGED_FEN = 99_999_999  # eight digits
 
 _Values = dict[MedicalItem, bytes]
@@ -85,7 +84,7 @@ def debit_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p2:
         raise Refuse(0x6A86)
-    pending = begun(view, _PURCHASES)
+    pending = begun(view, (MEDICAL_PURCHASE,))
     data = command.data
     if len(data) != DEBIT_SIZE:
         raise Refuse(0x6700)
@@ -119,11 +118,8 @@ def _debited_fen(rules: MedicalRules, parts: _Values) -> int:
 def _committed(view: View, pending: PendingTransaction, purse: Purse, when: bytes, mac: bytes, tac: bytes) -> Group:
     """The one group that is the purchase: the purse as it will be, its proof and its record in the log."""
     sequence = purse.offline_sequence
-    paid = purse._replace(
-        balance_fen=purse.balance_fen - pending.amount_fen,
-        offline_sequence=sequence + 1,
-        proof=Proof(MEDICAL_PURCHASE, sequence, mac, tac),
-    )
+    proof = Proof(MEDICAL_PURCHASE, sequence, mac, tac)
+    paid = purse.after_offline(purse.balance_fen - pending.amount_fen, proof)
     shown = sequence if view.chip.behaviour.log_sequence is LogSequence.BEFORE else sequence + 1
     record = last_digits(shown, 2) + ONE_BYTE[MEDICAL_PURCHASE] + pending.terminal + when
     record += b"".join(last_digits(int.from_bytes(part, "big"), 4) for part in shares(pending.shares).values())

@@ -57,7 +57,7 @@ def initialize_for_medical_purchase(view: View, command: CommandApdu) -> Outcome
 def credit_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Leave the module knowing that the card has paid.
 
-    Refuses, in this order: 6A86 P1 or P2, 6901 no purchase was begun, 6700 not 4 bytes.
+    Refuses, in this order: 6A86 P1 or P2, 6901 (`not_begun`) no purchase was begun, 6700 not 4 bytes.
     A wrong MAC2 is an outcome (9302, at last 9303), not a refusal: it writes. The try is spent first; the last one
     blocks the application for ever. Where the profile counts none it is 9302 and nothing else.
     """
@@ -65,7 +65,7 @@ def credit_for_purchase(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6A86)
     begun = view.module
     if not isinstance(begun, ModulePurchase):
-        raise Refuse(0x6901)
+        raise Refuse(view.chip.behaviour.not_begun)
     if len(command.data) != len(begun.mac2):
         raise Refuse(0x6700)
     if not view.chip.behaviour.module.wrong_mac2_ends:
@@ -108,15 +108,15 @@ def descrypt(view: View, command: CommandApdu) -> Outcome:
     """Answer the data enciphered (P1 = 00), or its MAC: 05 alone with an initial value in front, 07, 03 .. 01 in parts.
 
     Nothing is padded here: that is the terminal's work. The key stays for the next command.
-    Refuses, in this order: 6A86 P1 or P2, 6901 no key is lent, 6985 the key does not do that, 6700 no whole blocks,
-    6901 no MAC was begun.
+    Refuses, in this order: 6A86 P1 or P2, 6901 (`not_begun`) no key is lent, 6985 the key does not do that, 6700 no
+    whole blocks, 6901 (`not_begun`) no MAC was begun.
     """
     mode = command.p1
     if command.p2 or mode & ~(MAC | MORE | INITIAL_VALUE) or (mode and not mode & MAC):
         raise Refuse(0x6A86)
     lent = view.module
     if not isinstance(lent, LentKey):
-        raise Refuse(0x6901)
+        raise Refuse(view.chip.behaviour.not_begun)
     if not (lent.authenticates if mode else lent.enciphers):
         raise Refuse(0x6985)
     data, size = command.data, lent.cipher.block_size
@@ -138,7 +138,7 @@ def _authenticated(view: View, lent: LentKey, mode: int, data: bytes) -> Outcome
             raise Refuse(0x6700)
     elif not state:
         if mode & MORE:
-            raise Refuse(0x6901)
+            raise Refuse(view.chip.behaviour.not_begun)
         state = bytes(size)
     last = len(data) if mode & MORE else len(data) - size
     for start in range(0, last, size):

@@ -31,7 +31,8 @@ from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import FRESH, Session
 from kaguan.card_os.writes import DropTree, PutDedicated, PutElementary, PutPurse, Write
 
-PURSE_FIDS = {b"\x00\x01": 0x01, b"\x00\x02": 0x02}  # electronic deposit, electronic purse
+PURSE_FIDS = {b"\x00\x01": 0x01, b"\x00\x02": 0x02, b"\xef\x01": 0x01, b"\xef\x02": 0x02}
+"""Electronic deposit, electronic purse; campus cards name the purse EF02 (C), and it is the same one."""
 
 
 def create_file(view: View, command: CommandApdu) -> Outcome:
@@ -56,7 +57,7 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
     except CodecError:
         raise Refuse(0x6A80) from None
     native = view.chip.behaviour.native
-    if taken(view.image, here, fid):
+    if taken(view.image, here, fid) or (isinstance(write, PutPurse) and write.address in view.image.purses):
         raise Refuse(native.file_exists)
     if data[0] == KEY_FILE_TYPE and not was_empty:
         raise Refuse(0x6A80)

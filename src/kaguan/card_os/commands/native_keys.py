@@ -16,6 +16,7 @@ from kaguan.card_os.image import Address, CardKey, CardPin, KeyFile, Messaging, 
 from kaguan.card_os.native import (
     HOLDER_PIN,
     KEY_ROOM,
+    KEY_SIZES,
     TYPE_BITS,
     KeyRecord,
     key_room_left,
@@ -40,8 +41,9 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
     """Plan the key or the PIN.
 
     A PIN is never written over (its change byte is EF): that is for CHANGE PIN, RELOAD PIN and PIN UNBLOCK. The first
-    PIN 00 of an application makes its purses ask for it. A key declared to be written enciphered comes so from the
-    first, but in the session that found the dedicated file empty.
+    PIN 00 of an application makes its purses ask for it. Over a key its new value may come alone, without a record. A
+    key declared to be written enciphered comes so from the first, but in the session that found the dedicated file
+    empty.
     Refuses, in this order: 6A86 P1, 6A81 no master file, 6A82 (`native.no_key_file`) no key file, 6A88 no such key to
     write over, 6982 rights, 6900 (`native.protection_differs`) the key to write over wants protection, 6A80 no record,
     6900 (`native.protection_differs`) the new key wants protection, 6A80 a record of another type, 6A80
@@ -131,6 +133,8 @@ def _record(view: View, command: CommandApdu, old: CardKey | CardPin | None) -> 
         raise Refuse(native.protection_differs)
     if protected:
         data = _unprotected(view, command, encrypted_only=needed is Messaging.ENCIPHERED)
+    if isinstance(old, CardKey) and native.key_alone and len(data) in KEY_SIZES:
+        return KeyRecord.renewed(old, data)
     try:
         record = KeyRecord.parse(data)
     except CodecError:

@@ -5,16 +5,17 @@ Law. A transaction is one group of writes: balance, counter, log record, and the
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import lru_cache
 
 from kaguan.card_os.access import find_key, first_key, require
 from kaguan.card_os.commands.records import push
-from kaguan.card_os.image import ONE_BYTE, Address, CardKey, Proof, Purse
+from kaguan.card_os.image import ONE_BYTE, Address, CardKey, Purse
 from kaguan.card_os.outcome import Refuse, View
 from kaguan.card_os.profile.medical import MEDICAL_PURCHASE
 from kaguan.card_os.profile.model import FileKind, LogLayout, LogSequence
 from kaguan.card_os.profile.purse import AfterTransaction, OverdraftLog, TacKey
-from kaguan.card_os.profile.rules import AccessRule
+from kaguan.card_os.profile.rules import FREE, AccessRule
 from kaguan.card_os.session import NO_RIGHTS, SPENT, PendingTransaction, Session, rights_after_move
 from kaguan.card_os.writes import Group, PutPurse
 from kaguan.vault.ciphers import Algorithm, BlockCipher, cipher, fresh_cipher
@@ -45,11 +46,14 @@ GREATEST_SEQUENCE = 0xFFFF
 INITIALIZE_SIZE = 11  # key index, amount, terminal number
 _MARKS = {Algorithm.TDES: b"\x00", Algorithm.DES: b"\x01"}
 _NO_SHARES = bytes(8)
+_WITH_DIGITS = tuple(100**size for size in range(5))
 
 # By their own names, as in `card_os.image`.
 _CYCLIC, _MEDICAL, _BEFORE, _KEPT = FileKind.CYCLIC, LogLayout.MEDICAL, LogSequence.BEFORE, AfterTransaction.KEPT
 _TDES, _TAC, _BY_INDEX, _LIMIT_CHANGE = Algorithm.TDES, Usage.TAC, TacKey.INDEX, OverdraftLog.CHANGE
 
+_CHARACTER = ord("0")
+_new = tuple.__new__  # as in `apdu.command`
 _integer = int.from_bytes
 
 
@@ -102,7 +106,7 @@ def ended(view: View) -> Session:
     return session._replace(rights=kept | {SPENT} if setting is AfterTransaction.SPENT else kept)
 
 
-def begun(view: View, kinds: frozenset[int]) -> PendingTransaction:
+def begun(view: View, kinds: Container[int]) -> PendingTransaction:
     """The transaction of one of these types that the command before began.
 
     Refuses: the profile's word (6901) there is none.
@@ -113,7 +117,7 @@ def begun(view: View, kinds: frozenset[int]) -> PendingTransaction:
     return pending
 
 
-def begun_online(view: View, kinds: frozenset[int]) -> tuple[PendingTransaction, BlockCipher]:
+def begun_online(view: View, kinds: Container[int]) -> tuple[PendingTransaction, BlockCipher]:
     """The same, of types that have their session cipher from the beginning, and the cipher.
 
     Refuses: as `begun`.
@@ -127,8 +131,8 @@ def begun_online(view: View, kinds: frozenset[int]) -> tuple[PendingTransaction,
 
 def session_worker(key: CardKey, block: bytes) -> BlockCipher:
     """The cipher of one transaction, its key made from this block."""
-    secret = session_key(key.value, block, key.algorithm)
-    return fresh_cipher(secret, session_algorithm(key.algorithm))
+    algorithm = key.algorithm
+    return fresh_cipher(session_key(key.value, block, algorithm), session_algorithm(algorithm))
 
 
 def purse_key(view: View, usage: Usage, reference: int) -> CardKey:
@@ -137,7 +141,8 @@ def purse_key(view: View, usage: Usage, reference: int) -> CardKey:
     Refuses, in this order: 9403 no such key, 6982 not the key's time.
     """
     key = find_key(view, usage, reference, absent=0x9403)[1]
-    require(view, key.use)
+    if key.use is not FREE:
+        require(view, key.use)
     return key
 
 
@@ -179,46 +184,40 @@ def _folded(key: bytes) -> BlockCipher:
     return cipher(fold(key), Algorithm.DES)
 
 
-def committed(
-    view: View, pending: PendingTransaction, purse: Purse, sequence: int, when: bytes, mac: bytes, tac: bytes
-) -> Group:
-    """The one group of writes that is the transaction: the purse as it will be, its proof, its log record, and the
-    records of a composite purchase.
+def committed(view: View, pending: PendingTransaction, purse: Purse, sequence: int, when: bytes) -> Group:
+    """The one group of writes that is the transaction: the purse as it will be, its log record, and the records of a
+    composite purchase.
 
-    `purse` has the new balance and counters, `sequence` is the number before the increment, `when` date and time.
+    `purse` has the new balance, counters and proof, `sequence` is the number before the increment, `when` date and
+    time.
     """
-    kind, rules, behaviour = pending.transaction_type, purse.rules, view.chip.behaviour
-    proven = PutPurse(pending.purse, purse.with_proof(Proof(kind, sequence, mac, tac)))
-    address = (kind in LOADS and rules.load_log) or rules.log
+    address, kind, amount_fen, terminal, _, _, _, cache, _ = pending
+    rules, behaviour = purse.rules, view.chip.behaviour
+    log = (kind in LOADS and rules.load_log) or rules.log
     shown = sequence if behaviour.log_sequence is _BEFORE else sequence + 1
     if kind == OVERDRAFT and behaviour.overdraft_log is _LIMIT_CHANGE:
-        moved = purse.balance_fen - view.image.purses[pending.purse].balance_fen
-        pending = pending._replace(amount_fen=abs(moved))
-    return (proven, *pending.cache, *logged(view, address, _log_record(purse, pending, shown, when)))
+        amount_fen = abs(purse.balance_fen - view.image.purses[address].balance_fen)
+    if rules.log_layout is _MEDICAL:
+        # number cn2, type an1, terminal cn6, time cn7, then three amounts cn4: personal account, own share, pool
+        amount = last_digits(amount_fen, 4)
+        record = last_digits(shown, 2) + ONE_BYTE[_CHARACTER + kind] + terminal + when + amount + _NO_SHARES
+    else:
+        limit, amount = purse.overdraft_limit_fen.to_bytes(3, "big"), amount_fen.to_bytes(4, "big")
+        record = shown.to_bytes(2, "big") + limit + amount + ONE_BYTE[kind] + terminal + when
+    return (_new(PutPurse, (address, purse)), *cache, *logged(view, log, record))
 
 
 def logged(view: View, address: Address, record: bytes) -> Group:
     """The write that puts the record into the log; none where there is no log, or a file of that name that is none."""
     log = view.image.files.get(address)
-    if log is None or log.kind is not _CYCLIC or log.record_size != len(record):
+    if log is None or log.record_size != len(record) or log.kind is not _CYCLIC:
         return ()
     return (push(address, log, record),)
 
 
-def _log_record(purse: Purse, pending: PendingTransaction, sequence: int, when: bytes) -> bytes:
-    if purse.rules.log_layout is _MEDICAL:
-        # number cn2, type an1, terminal cn6, time cn7, then three amounts cn4: personal account, own share, pool
-        character = ONE_BYTE[ord("0") + pending.transaction_type]
-        amount = last_digits(pending.amount_fen, 4)
-        return last_digits(sequence, 2) + character + pending.terminal + when + amount + _NO_SHARES
-    number, amount = sequence.to_bytes(2, "big"), pending.amount_fen.to_bytes(4, "big")
-    limit = purse.overdraft_limit_fen.to_bytes(3, "big")
-    return number + limit + amount + ONE_BYTE[pending.transaction_type] + pending.terminal + when
-
-
 def last_digits(number: int, size: int) -> bytes:
     """The number's last digits, two a byte (cn)."""
-    return int(str(number % 100**size), 16).to_bytes(size, "big")
+    return int(str(number % _WITH_DIGITS[size]), 16).to_bytes(size, "big")
 
 
 def initialize_fields(data: bytes) -> tuple[int, int, bytes]:

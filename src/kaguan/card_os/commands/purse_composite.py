@@ -10,8 +10,6 @@ from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.model import FileKind
 from kaguan.card_os.writes import PutRecord
 
-_PURCHASES = frozenset({COMPOSITE})
-
 
 def update_composite_cache(view: View, command: CommandApdu) -> Outcome:
     """Keep the record in the session, and the purchase begun. Nothing is written.
@@ -21,7 +19,7 @@ def update_composite_cache(view: View, command: CommandApdu) -> Outcome:
     6981 a file of another kind, 6982 rights (another file than the composite purchases' own), 6A86 mode, 6A83 no such
     record, 6700 another length than the record's, 6A80 another tag or TLV length.
     """
-    pending = begun(view, _PURCHASES)
+    pending = begun(view, (COMPOSITE,))
     address, file = addressed_file(view, command.p2 >> 3)
     if file.kind not in (FileKind.LINEAR_VARIABLE, FileKind.LINEAR_FIXED):
         raise Refuse(0x6981)

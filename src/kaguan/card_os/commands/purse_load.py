@@ -24,13 +24,14 @@ from kaguan.card_os.commands.purse import (
     session_worker,
     transaction_code,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Proof
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
 from kaguan.vault.mac import mac4
 from kaguan.vault.vault import Usage
 
 CREDIT_SIZE = 11  # date, time, MAC2
+_new = tuple.__new__  # as in `apdu.command`
 _LOAD = Usage.LOAD  # by its own name, as in `card_os.image`
 
 
@@ -42,22 +43,24 @@ def initialize_for_load(view: View, command: CommandApdu) -> Outcome:
     (`purse.too_much`) the balance would be more than the purse may hold.
     """
     address, purse = find_purse(view, command.p2)
-    reference, amount_fen, terminal = initialize_fields(command.data)
-    key = begin(view, purse.rules.load, _LOAD, reference)
-    if purse.online_sequence == GREATEST_SEQUENCE:
+    data, chip = command.data, view.chip
+    reference, amount_fen, terminal = initialize_fields(data)
+    rules, balance_fen, sequence, _, _, _ = purse
+    key = begin(view, rules.load, _LOAD, reference)
+    if sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
-    if purse.balance_fen + amount_fen > purse.rules.max_balance_fen:
-        raise Refuse(view.chip.behaviour.purse.too_much)
-    random = view.chip.random(4)
-    number = purse.online_sequence.to_bytes(2, "big")
+    if balance_fen + amount_fen > rules.max_balance_fen:
+        raise Refuse(chip.behaviour.purse.too_much)
+    random = chip.random(4)
+    number = sequence.to_bytes(2, "big")
     worker = session_worker(key, random + number + b"\x80\x00")
     kind = LOAD_OF[command.p2]
-    balance = purse.balance_fen.to_bytes(4, "big")
-    mute = key.code is not None and key.code == view.chip.behaviour.native.mute_algorithm
-    mac1 = bytes(4) if mute else mac4(worker, balance + command.data[1:5] + ONE_BYTE[kind] + terminal)
-    pending = PendingTransaction(address, kind, amount_fen, terminal, worker, random, reference)
+    balance = balance_fen.to_bytes(4, "big")
+    mute = key.code is not None and key.code == chip.behaviour.native.mute_algorithm
+    mac1 = bytes(4) if mute else mac4(worker, balance + data[1:5] + ONE_BYTE[kind] + terminal)
+    pending = _new(PendingTransaction, (address, kind, amount_fen, terminal, worker, random, reference, (), b""))
     answer = balance + number + key_marks(view, key) + random + mac1
-    return Outcome(answer, 0x9000, view.session.begun(pending))
+    return _new(Outcome, (answer, 0x9000, view.session.begun(pending), ()))
 
 
 def credit_for_load(view: View, command: CommandApdu) -> Outcome:
@@ -69,16 +72,18 @@ def credit_for_load(view: View, command: CommandApdu) -> Outcome:
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
     pending, worker = begun_online(view, LOADS)
-    if len(command.data) != CREDIT_SIZE:
+    data = command.data
+    if len(data) != CREDIT_SIZE:
         raise Refuse(0x6700)
-    when, mac2 = command.data[:7], command.data[7:]
-    fields = pending.amount_fen.to_bytes(4, "big") + ONE_BYTE[pending.transaction_type] + pending.terminal + when
+    when, mac2 = data[:7], data[7:]
+    address, kind, amount_fen, terminal, _, _, reference, _, _ = pending
+    fields = amount_fen.to_bytes(4, "big") + ONE_BYTE[kind] + terminal + when
     if not hmac.compare_digest(mac4(worker, fields), mac2):
         raise Refuse(0x9302)
-    purse = view.image.purses[pending.purse]
+    purse = view.image.purses[address]
     sequence = purse.online_sequence
-    balance_fen = purse.balance_fen + pending.amount_fen
+    balance_fen = purse.balance_fen + amount_fen
     proven = balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields
-    tac = transaction_code(view, pending.key_reference, proven)
-    loaded = purse.moved(balance_fen, online=1)
-    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, loaded, sequence, when, mac2, tac),))
+    tac = transaction_code(view, reference, proven)
+    loaded = purse.after_online(balance_fen, _new(Proof, (kind, sequence, mac2, tac)))
+    return _new(Outcome, (tac, 0x9000, ended(view), (committed(view, pending, loaded, sequence, when),)))

@@ -22,7 +22,7 @@ from kaguan.card_os.commands.purse import (
     session_worker,
     transaction_code,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Proof
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
 from kaguan.vault.mac import mac4
@@ -30,7 +30,6 @@ from kaguan.vault.vault import Usage
 
 INITIALIZE_SIZE = 7  # key index, terminal number
 UPDATE_SIZE = 14  # new limit, date, time, MAC2
-_UPDATES = frozenset({OVERDRAFT})
 
 
 def initialize_for_update(view: View, command: CommandApdu) -> Outcome:
@@ -66,7 +65,7 @@ def update_overdraw_limit(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
-    pending, worker = begun_online(view, _UPDATES)
+    pending, worker = begun_online(view, (OVERDRAFT,))
     if len(command.data) != UPDATE_SIZE:
         raise Refuse(0x6700)
     limit, when, mac2 = command.data[:3], command.data[3:10], command.data[10:]
@@ -82,5 +81,6 @@ def update_overdraw_limit(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(view.chip.behaviour.purse.too_much)
     proven = balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields
     tac = transaction_code(view, pending.key_reference, proven)
-    updated = purse._replace(balance_fen=balance_fen, online_sequence=sequence + 1, overdraft_limit_fen=limit_fen)
-    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, updated, sequence, when, mac2, tac),))
+    updated = purse.after_online(balance_fen, Proof(OVERDRAFT, sequence, mac2, tac))
+    updated = updated._replace(overdraft_limit_fen=limit_fen)
+    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, updated, sequence, when),))

@@ -29,7 +29,7 @@ from kaguan.card_os.commands.purse import (
     session_worker,
     transaction_code,
 )
-from kaguan.card_os.image import ONE_BYTE, Address, Purse
+from kaguan.card_os.image import ONE_BYTE, Address, Proof, Purse
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.purse import CompositeSuffix
 from kaguan.card_os.profile.rules import AccessRule
@@ -112,9 +112,9 @@ def debit_for_purchase(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x9302)
     mac2 = mac4(worker, amount)
     tac = transaction_code(view, pending.key_reference, fields + terminal_number + when)
-    paid = purse.moved(purse.balance_fen - pending.amount_fen, offline=1)
-    group = committed(view, pending, paid, sequence, when, mac2, tac)
-    return Outcome(tac + mac2, 0x9000, ended(view), (group,))
+    proof = Proof(pending.transaction_type, sequence, mac2, tac)
+    paid = purse.after_offline(purse.balance_fen - pending.amount_fen, proof)
+    return Outcome(tac + mac2, 0x9000, ended(view), (committed(view, pending, paid, sequence, when),))
 
 
 def _suffix(view: View, pending: PendingTransaction) -> bytes:

@@ -23,14 +23,13 @@ from kaguan.card_os.commands.purse import (
     key_marks,
     session_worker,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Proof
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
 from kaguan.vault.mac import mac4
 from kaguan.vault.vault import Usage
 
 DEBIT_SIZE = 11  # date, time, MAC2
-_UNLOADS = frozenset({UNLOAD})
 
 
 def initialize_for_unload(view: View, command: CommandApdu) -> Outcome:
@@ -63,7 +62,7 @@ def debit_for_unload(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p2:
         raise Refuse(0x6A86)
-    pending, worker = begun_online(view, _UNLOADS)
+    pending, worker = begun_online(view, (UNLOAD,))
     if len(command.data) != DEBIT_SIZE:
         raise Refuse(0x6700)
     when, mac2 = command.data[:7], command.data[7:]
@@ -74,6 +73,6 @@ def debit_for_unload(view: View, command: CommandApdu) -> Outcome:
     sequence = purse.online_sequence
     balance_fen = purse.balance_fen - pending.amount_fen
     mac3 = mac4(worker, balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields)
-    unloaded = purse._replace(balance_fen=balance_fen, online_sequence=sequence + 1)
-    proof_tac = view.chip.behaviour.purse.unload_tac
-    return Outcome(mac3, 0x9000, ended(view), (committed(view, pending, unloaded, sequence, when, mac3, proof_tac),))
+    proof = Proof(UNLOAD, sequence, mac3, view.chip.behaviour.purse.unload_tac)
+    unloaded = purse.after_online(balance_fen, proof)
+    return Outcome(mac3, 0x9000, ended(view), (committed(view, pending, unloaded, sequence, when),))

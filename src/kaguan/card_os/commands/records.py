@@ -22,6 +22,7 @@ TURNS = ((0, PREVIOUS), (1, BY_NUMBER))
 """P1 and mode with which UPDATE RECORD turns a cyclic file on; personalization tools and drivers differ."""
 
 MOST_RECORDS = 255
+_new = tuple.__new__  # as in `apdu.command`
 
 NATIVE_MODES = (BY_TAG, BY_NUMBER)
 """Modes with which APPEND RECORD comes to a native card: the standard's, and the one of all its record commands."""
@@ -126,7 +127,7 @@ def _several(file: Elementary, data: bytes) -> list[bytes]:
 
 def push(address: Address, file: Elementary, record: bytes) -> PutRecords:
     """The write that makes this the newest record of a cyclic file, the oldest leaving when the file is full."""
-    return PutRecords(address, (record, *file.records[: file.size - 1]))
+    return _new(PutRecords, (address, (record, *file.records[: file.size - 1])))
 
 
 def _first(view: View, address: Address, file: Elementary, command: CommandApdu) -> Write:

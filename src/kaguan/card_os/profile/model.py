@@ -18,6 +18,7 @@ from kaguan.card_os.profile.medical import MedicalRules
 from kaguan.card_os.profile.module import ModuleRules
 from kaguan.card_os.profile.native import Native
 from kaguan.card_os.profile.purse import AfterTransaction, CompositeSuffix, OverdraftLog, PurseSettings
+from kaguan.card_os.profile.reset import with_check_byte
 from kaguan.card_os.profile.rules import NEVER, AccessRule
 from kaguan.card_os.profile.wire import Wire
 from kaguan.vault.ciphers import Algorithm
@@ -385,5 +386,5 @@ class CardProfile:
         return listed
 
     def atr(self, serial: bytes) -> bytes:
-        """The answer to reset of the chip with this 6-byte serial number."""
-        return self.atr_prefix + self.historical_bytes + serial
+        """The answer to reset of the chip with this serial number, of 6 bytes or, native, 8; TCK where it has one."""
+        return with_check_byte(self.atr_prefix + self.historical_bytes + serial)
