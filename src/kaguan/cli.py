@@ -28,6 +28,7 @@ DOORS: Mapping[str, Door] = {
     "demo": Door("kaguan.demo.cli", "demo", "The main job from order to reissued card, on embedded defaults."),
     "order": Door("kaguan.personalization.cli", "order", "Order files: what is wrong with them."),
     "perso": Door("kaguan.personalization.cli", "perso", "Personalization: from an order to sealed cards."),
+    "keys": Door("kaguan.personalization.keys.cli", "keys", "Key stores: ceremonies, states, counters, key blocks."),
     "card": Door("kaguan.emulator.cli", "card", "Emulated cards: make, show, compare."),
     "emulate": Door("kaguan.emulator.readers.cli", "emulate", "Card images in readers that PC/SC programs see."),
     "control": Door("kaguan.emulator.readers.cli", "control", "Cards of a running emulate: put in, take out."),

@@ -71,5 +71,16 @@ def test_lengths_that_make_no_key_are_refused() -> None:
         fold(bytes(8))
     with pytest.raises(VaultError, match="initial value"):
         mac4(cipher(bytes(8), Algorithm.DES), b"", bytes(9))
-    with pytest.raises(VaultError, match="single DES"):
-        diversify(bytes(8), bytes(8), Algorithm.DES)
+    for algorithm in (Algorithm.DES, Algorithm.AES):
+        with pytest.raises(VaultError, match="not diversified"):
+            diversify(bytes(algorithm.key_size), bytes(8), algorithm)
+    with pytest.raises(VaultError, match="no session key"):
+        session_key(bytes(32), bytes(8), Algorithm.AES)
+
+
+def test_aes_is_that_of_the_standard() -> None:
+    """FIPS 197, C.3."""
+    worker = cipher(bytes(range(32)), Algorithm.AES)
+    block = bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert worker.encrypt(block) == bytes.fromhex("8ea2b7ca516745bfeafc49904b496089")
+    assert worker.decrypt(worker.encrypt(block)) == block

@@ -16,6 +16,8 @@ from kaguan.apdu.errors import RuleBroken, VaultError
 from kaguan.card_os.profile import load_profile
 from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
 from kaguan.personalization.job import Counts
+from kaguan.personalization.keys.token.cli import key_store
+from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore
 from kaguan.personalization.keystore import open_store, passphrase_path
 from kaguan.personalization.line import LineOrder, OrderRefused, job_counts, run_line
 from kaguan.personalization.order_check import OrderReport, check_order
@@ -76,7 +78,7 @@ def perso() -> None:
 @click.option("--stations", default=2, show_default=True, type=click.IntRange(1, 64), help="Stations at work at once.")
 @click.option("--backend", default="emulator", show_default=True, type=click.Choice(["emulator", "pcsc"]))
 @click.option("--reader", default="", help="With --backend pcsc: the reader, by number or part of its name.")
-@click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Key store.")
+@click.option("--keys", type=key_store, help="Key store: a file, or pkcs11:LABEL for a token.")
 @click.option(
     "--passphrase-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -90,7 +92,7 @@ def run(
     stations: int,
     backend: str,
     reader: str,
-    keys: Path | None,
+    keys: StoreAddress | None,
     passphrase_file: Path | None,
     skip_bad: bool,
 ) -> None:
@@ -145,8 +147,8 @@ def station(out: Path, run: int, number: int, reader: str) -> None:
     run_station(out, run, number, Secret(passphrase) if passphrase else None, reader=reader, tell=click.echo)
 
 
-def passphrase_of(store: Path | None, file: Path | None) -> Secret | None:
-    """The store's passphrase: from the file, asked for, or None when it lies beside a test store.
+def passphrase_of(store: StoreAddress | None, file: Path | None) -> Secret | None:
+    """The store's passphrase, or the token's PIN: from the file, asked for, or None when the store has its own file.
 
     Raises:
         VaultError: it is empty, has a line break in it, or does not open the store.
@@ -155,15 +157,16 @@ def passphrase_of(store: Path | None, file: Path | None) -> Secret | None:
         return None
     if file is not None:
         raw = file.read_bytes().strip()
-    elif passphrase_path(store).exists():
+    elif store.pin_source is not None if isinstance(store, TokenStore) else passphrase_path(store).exists():
         open_store(store)
         return None
     else:
-        raw = click.prompt("Passphrase of the key store", hide_input=True).encode()
+        asked = "PIN of the token" if isinstance(store, TokenStore) else "Passphrase of the key store"
+        raw = click.prompt(asked, hide_input=True, err=True).encode()
     if not raw or b"\n" in raw:
         raise VaultError("a passphrase is one line, and not an empty one")
     passphrase = Secret(raw)
-    open_store(store, passphrase)
+    open_store(store, passphrase, attended=file is None)
     return passphrase
 
 

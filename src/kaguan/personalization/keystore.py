@@ -1,4 +1,4 @@
-"""The bureau's key store on disk: a sealed vault in one file.
+"""The bureau's key store on disk: a sealed vault in one file, bare or with the register of a ceremony (`keys`).
 
 A test store's passphrase lies beside it, because nothing that a test store holds is secret; a live store's never does.
 """
@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from kaguan.apdu.errors import VaultError
+from kaguan.apdu.errors import RuleBroken, VaultError
 from kaguan.card_os.profile import CardProfile
 from kaguan.durable import write_whole
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
+from kaguan.personalization.keys.opening import is_managed, open_guarded
+from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore, open_token
 from kaguan.terminal.cardkeys import FIRST_VERSION, LEVELS, TRANSPORT_LABEL
 from kaguan.vault.ceremony import CeremonyRecord, KeyOrder, hold_test_ceremony
 from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.guard import GuardedVault
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
-from kaguan.vault.vault import KeyRef, Usage
+from kaguan.vault.vault import KeyInfo, KeyRef, KeyVault, Usage
+
+if TYPE_CHECKING:
+    from kaguan.vault.pkcs11 import TokenVault  # few machines have the package that it needs
 
 _OWNER_ONLY = 0o600
+TEST_REGION = "9901"
+"""Regions that begin so do not exist: whatever is made for them is a test."""
 
 
 def key_orders(profile: CardProfile) -> list[KeyOrder]:
@@ -31,10 +40,14 @@ def key_orders(profile: CardProfile) -> list[KeyOrder]:
     ]
 
 
-def add_factory_key(vault: SoftwareVault) -> None:
-    """The vault holds the emulated card factory's transport key."""
+def add_factory_key(vault: SoftwareVault) -> KeyInfo:
+    """The vault holds the emulated card factory's transport key.
+
+    Raises:
+        VaultError: it is a live store's, which takes no key that everybody knows.
+    """
     value = Secret(FACTORY_TRANSPORT_KEY)
-    vault.import_components(TRANSPORT_LABEL, Usage.TRANSPORT, Algorithm.TDES, [value], None)
+    return vault.import_components(TRANSPORT_LABEL, Usage.TRANSPORT, Algorithm.TDES, [value], None)
 
 
 def make_test_store(path: Path, profile: CardProfile) -> CeremonyRecord:
@@ -53,26 +66,52 @@ def passphrase_path(store: Path) -> Path:
     return store.with_name(store.name + ".passphrase")
 
 
-def open_store(path: Path, passphrase: Secret | None = None) -> SoftwareVault:
-    """The vault in the store, opened with this passphrase or with the one beside it.
+OpenVault: TypeAlias = "SoftwareVault | GuardedVault | TokenVault"
 
+
+def open_store(store: StoreAddress, passphrase: Secret | None = None, *, attended: bool = False) -> OpenVault:
+    """The vault in the store: a token's with this PIN or its own file's, a file's with this passphrase or the one
+    beside it, guarded when it has a register.
+
+    `attended` says that somebody has just typed the PIN of the token.
     Raises:
-        VaultError: no such store, no passphrase, the wrong one, or a live store whose passphrase lies beside it.
+        VaultError: no such store, no passphrase, the wrong one, a register that was tampered with, or a live store
+            whose passphrase lies beside it. Of tokens: see `open_token`.
     """
+    if isinstance(store, TokenStore):
+        return open_token(store, passphrase, attended=attended)
+    return _open_file(store, passphrase)
+
+
+def _open_file(path: Path, passphrase: Secret | None) -> SoftwareVault | GuardedVault:
     beside = passphrase is None
     try:
-        blob = path.read_bytes()
+        managed = is_managed(path)
         if passphrase is None:
             passphrase = Secret(passphrase_path(path).read_bytes().strip())
     except FileNotFoundError as error:
         raise VaultError(f"{error.filename}: there is no such file") from None
-    vault = SoftwareVault.opened(blob, passphrase)
+    vault = open_guarded(path, passphrase) if managed else SoftwareVault.opened(path.read_bytes(), passphrase)
     if beside and vault.kind is StoreKind.LIVE:
         raise VaultError(f"{path} is a live store and its passphrase lies beside it: move the passphrase away")
     return vault
 
 
-def require_keys(vault: SoftwareVault, profile: CardProfile) -> None:
+def require_kind(kind: StoreKind, region: str) -> None:
+    """Nothing happens when keys of this kind may make cards of this region: test keys for tests, live keys for people.
+
+    Raises:
+        RuleBroken: the one or the other is for real.
+    """
+    wanted = StoreKind.TEST if region.startswith(TEST_REGION) else StoreKind.LIVE
+    if kind is not wanted:
+        raise RuleBroken(
+            f"an order of region {region} is {wanted} and the key store is {kind}: test keys never make cards of "
+            "people, nor live keys test cards; name the right store"
+        )
+
+
+def require_keys(vault: KeyVault, profile: CardProfile) -> None:
     """Nothing happens when the vault has every key that cards of this profile are made with.
 
     Raises:

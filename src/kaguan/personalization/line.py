@@ -24,7 +24,8 @@ from kaguan.card_os.profile import CardProfile
 from kaguan.durable import InUse, clear_parts, locked, whole_file, write_whole
 from kaguan.personalization.holder_rules import HolderRules
 from kaguan.personalization.job import Counts, Job, JobTerms, OtherOrder
-from kaguan.personalization.keystore import make_test_store, open_store, require_keys
+from kaguan.personalization.keys.tokenstore import StoreAddress, store_of
+from kaguan.personalization.keystore import make_test_store, open_store, require_keys, require_kind
 from kaguan.personalization.order import Holder, open_order
 from kaguan.personalization.order_check import OrderReport, check_order
 from kaguan.personalization.returnfile import RejectRow, ReturnRow, write_rejects, write_return
@@ -60,7 +61,7 @@ class LineOrder:
     out: Path
     profile: CardProfile
     rules: HolderRules
-    store: Path | None = None
+    store: StoreAddress | None = None
     passphrase: Secret | None = None
     stations: int = 2
     backend: str = "emulator"
@@ -135,10 +136,10 @@ def _take_in(job: Job, line: LineOrder) -> None:
         raise OrderRefused(report, line.order.name)
     store = line.store
     if store is None:
-        store = line.out / "keys" / "test.store"
-        store.parent.mkdir(exist_ok=True, mode=0o700)
-        ceremony = make_test_store(store, line.profile)
-        write_whole(store.with_name("ceremony.txt"), f"{ceremony}\n".encode())
+        store = path = line.out / "keys" / "test.store"
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        ceremony = make_test_store(path, line.profile)
+        write_whole(path.with_name("ceremony.txt"), f"{ceremony}\n".encode())
     with open_order(line.order) as order:
         assert order.name is not None  # noqa: S101 - `open_order` has refused it otherwise
         terms = JobTerms(
@@ -158,11 +159,12 @@ def _check_terms(terms: JobTerms, line: LineOrder) -> None:
 
 
 def _check_store(job: Job, line: LineOrder) -> None:
-    """Nothing happens when the store has the keys that the cards need, and is not a live one for emulated chips."""
-    vault = open_store(Path(job.terms.store), line.passphrase)
+    """Nothing happens when the store has the keys that the cards need, and is test or live as the order is."""
+    vault = open_store(store_of(job.terms.store), line.passphrase)
     require_keys(vault, line.profile)
     if line.backend == "emulator" and vault.kind is StoreKind.LIVE:
         raise RuleBroken("live keys do not go onto emulated chips: make a test store, or use --backend pcsc")
+    require_kind(vault.kind, job.terms.region)
 
 
 def _rows(holders: Iterable[Holder], report: OrderReport) -> Iterator[tuple[Holder, str]]:

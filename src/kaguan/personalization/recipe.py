@@ -72,6 +72,7 @@ def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
     state = yield from chip_state()
     if state is ChipState.USED:
         raise NotBlank("the chip is not blank: take it out, it may be somebody's card")
+    keys.vault.prepare(written_keys(keys))  # a vault that is gone is found out before anything is written
     yield from authenticate(keys, keys.transport(), TRANSPORT_REFERENCE)
     if state is ChipState.TORN:
         yield from ask(CommandApdu.of("00A40000", MASTER_FILE.to_bytes(2, "big"), SHORT_NE))
@@ -83,6 +84,12 @@ def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
     yield from select_dedicated(keys.profile.dedicated[0])
     yield from ask(CommandApdu.of("00440000"))
     return ident_code
+
+
+def written_keys(keys: CardKeys) -> list[KeyRef]:
+    """Every key that the recipe writes to this card. Where many chips are known beforehand, a vault prepares all."""
+    batches = (batch for spec in keys.profile.dedicated for batch in _key_batches(spec))
+    return [keys.ref(master_label, version) for batch in batches for _, master_label, version in batch]
 
 
 def card_ident_code(keys: CardKeys) -> bytes:

@@ -11,11 +11,13 @@ from pathlib import Path
 from kaguan.card_os.profile import load_profile
 from kaguan.durable import locked
 from kaguan.personalization.job import Job
+from kaguan.personalization.keys.tokenstore import store_of
 from kaguan.personalization.keystore import open_store
 from kaguan.personalization.line import CARDS, DATABASE, STATIONS_LOCK
 from kaguan.personalization.order import open_order
 from kaguan.personalization.reader_stock import ReaderStock
 from kaguan.personalization.station import EmulatedStock, Station, Stock
+from kaguan.vault.guard import GuardedVault
 from kaguan.vault.secret import Secret
 
 CLAIMS_AT_ONCE = 8
@@ -39,7 +41,9 @@ def run_station(
         terms = job.terms
         order = stack.enter_context(open_order(Path(terms.order_path)))
         profile = load_profile(terms.profile)
-        vault = open_store(Path(terms.store), passphrase)
+        vault = open_store(store_of(terms.store), passphrase)
+        if isinstance(vault, GuardedVault):
+            stack.callback(vault.close)  # what it reserved and did not use goes back
         stock: Stock = (
             EmulatedStock(profile, out / CARDS) if terms.backend == "emulator" else ReaderStock(profile, reader, tell)
         )

@@ -15,7 +15,9 @@ does not cover Le. What SM4 does here is unconfirmed: the same rules with blocks
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from kaguan.apdu.command import SHORT_DATA, CommandApdu
 from kaguan.apdu.errors import VaultError
@@ -61,16 +63,41 @@ def protect(
         MessagingError: the class byte says nothing of protection, the result is too long for a short command,
             or the challenge has not 8 bytes (PBOC: 4 or a block).
     """
+    require_announced(command)
+    worker, iv = _working(cipher, scheme, challenge)
+    mac = partial(mac4, worker, iv=iv)
+    return protect_by(worker.encrypt, mac, scheme, command, block_size=worker.block_size, encrypted=encrypted)
+
+
+def require_announced(command: CommandApdu) -> None:
+    """Nothing happens when the class byte says that the command is protected.
+
+    Raises:
+        MessagingError: it does not.
+    """
     if not command.cla & _PROTECTED:
         raise MessagingError(f"CLA {command.cla:02X} announces no secure messaging: use {command.cla | 4:02X}")
-    worker, iv = _working(cipher, scheme, challenge)
-    data = worker.encrypt(_packed(command.data, scheme, worker.block_size)) if encrypted else command.data
-    if not command.data:
-        data = b""
+
+
+def protect_by(
+    encipher: Callable[[bytes], bytes],
+    mac: Callable[[bytes], bytes],
+    scheme: Scheme,
+    command: CommandApdu,
+    *,
+    block_size: int,
+    encrypted: bool,
+) -> CommandApdu:
+    """The command as `protect` makes it, by a key that works elsewhere: in a token.
+
+    Raises:
+        MessagingError: the result is too long for a short command.
+    """
+    data = encipher(_packed(command.data, scheme, block_size)) if encrypted and command.data else command.data
     length = len(data) + MAC_SIZE
     if length > SHORT_DATA:
         raise MessagingError(f"the protected command has {length} data bytes, more than the {SHORT_DATA} of an Lc")
-    return command._replace(data=data + mac4(worker, _authenticated(command, data), iv))
+    return command._replace(data=data + mac(_authenticated(command, data)))
 
 
 def unprotect(
@@ -113,17 +140,28 @@ def protected_answer(cipher: BlockCipher, scheme: Scheme, answer: bytes, challen
 
 def _working(cipher: BlockCipher, scheme: Scheme, challenge: bytes) -> tuple[BlockCipher, bytes]:
     """The cipher that does the work, and the initial value of its MAC."""
+    require_challenge(cipher.algorithm, scheme, challenge)
     if scheme is Scheme.PBOC:
-        if len(challenge) not in (4, 8, cipher.block_size):  # none at all would make the MAC replayable
-            raise MessagingError(f"PBOC messaging needs a challenge of 4 or 8 bytes, this has {len(challenge)}")
         return cipher, challenge
-    if cipher.algorithm is Algorithm.DES:
-        raise MessagingError("SSC messaging makes its session key itself: give it the 16-byte key, not the session's")
-    if len(challenge) != 8:
-        raise MessagingError(f"SSC messaging needs a challenge of 8 bytes, this has {len(challenge)}")
     if cipher.algorithm is Algorithm.SM4:
         return fresh_cipher(cipher.finish(pad80(challenge, 16)), Algorithm.SM4), b""
     return fresh_cipher(cipher.finish(challenge), Algorithm.DES), b""
+
+
+def require_challenge(algorithm: Algorithm, scheme: Scheme, challenge: bytes) -> None:
+    """Nothing happens when such a key protects with such a challenge.
+
+    Raises:
+        MessagingError: the challenge has not 8 bytes (PBOC: 4 or a block), or the key is a session's already.
+    """
+    if scheme is Scheme.PBOC:
+        if len(challenge) not in (4, 8, algorithm.block_size):  # none at all would make the MAC replayable
+            raise MessagingError(f"PBOC messaging needs a challenge of 4 or 8 bytes, this has {len(challenge)}")
+        return
+    if algorithm is Algorithm.DES:
+        raise MessagingError("SSC messaging makes its session key itself: give it the 16-byte key, not the session's")
+    if len(challenge) != 8:
+        raise MessagingError(f"SSC messaging needs a challenge of 8 bytes, this has {len(challenge)}")
 
 
 def _authenticated(command: CommandApdu, data: bytes) -> bytes:

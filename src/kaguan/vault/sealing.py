@@ -42,6 +42,10 @@ class SealingCost(NamedTuple):
     lanes: int = 4
 
 
+_USUAL_COSTS = {
+    StoreKind.TEST: SealingCost(memory_kib=8_192, iterations=1, lanes=1),  # opened often, and nothing in it is secret
+    StoreKind.LIVE: SealingCost(),
+}
 GREATEST_COST = SealingCost(memory_kib=262_144, iterations=16, lanes=16)
 
 
@@ -49,8 +53,9 @@ class SealedStoreMalformed(VaultError):
     """These bytes are no sealed store, or ask for more memory or time than any honest one."""
 
 
-def seal(payload: bytes, kind: StoreKind, passphrase: Secret, random: Random, cost: SealingCost) -> bytes:
-    """The payload sealed with a fresh salt and nonce."""
+def seal(payload: bytes, kind: StoreKind, passphrase: Secret, random: Random, cost: SealingCost | None = None) -> bytes:
+    """The payload sealed with a fresh salt and nonce, at the usual cost of such a store if no other is named."""
+    cost = cost or _USUAL_COSTS[kind]
     salt, nonce = random(16), random(12)
     header = _HEADER.pack(MAGIC, _KINDS[kind], *cost, salt, nonce)
     return header + AESGCM(_stretched(passphrase, salt, cost)).encrypt(nonce, payload, header)

@@ -6,6 +6,7 @@ city's keys once, and each card's with one cipher call.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from kaguan.vault import messaging
 from kaguan.vault.checkvalue import check_value
 from kaguan.vault.ciphers import Algorithm, BlockCipher, cipher, fresh_cipher
 from kaguan.vault.diversify import diversify, fold, session_algorithm, session_key
+from kaguan.vault.keyblock import TravellingKey, close_block, open_block
 from kaguan.vault.mac import mac4
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.sealing import SealedStoreMalformed, SealingCost, StoreKind, seal, unseal
@@ -34,9 +36,10 @@ from kaguan.vault.vault import (
     Usage,
     UsageForbidden,
     Verb,
+    appended,
     require_verb,
-    require_wrappable,
 )
+from kaguan.vault.zone import require_zone
 
 _REMEMBERED = 4096
 
@@ -53,12 +56,28 @@ class SoftwareVault(KeyVault):
         self.kind = kind
         self._infos: dict[tuple[str, int], KeyInfo] = {}
         self._keys: dict[tuple[str, int], Secret] = {}
+        self._tag_key = Secret(b"")
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._derived)
 
     @classmethod
     def empty(cls, kind: StoreKind) -> SoftwareVault:
         """A vault without keys; it stays test or live for ever."""
         return cls(kind)
+
+    def with_tags(self, random: Random) -> SoftwareVault:
+        """This vault, which from now on authenticates what is said about its keys outside: see `tag`."""
+        self._tag_key = Secret(random(32))
+        return self
+
+    def tag(self, data: bytes) -> bytes:
+        """What only this vault can make of the data: HMAC-SHA-256 under a key that is no card's.
+
+        Raises:
+            VaultError: the vault was made without; see `with_tags`.
+        """
+        if not len(self._tag_key):
+            raise VaultError("this key store has no register: make one with 'kaguan keys ceremony'")
+        return hmac.digest(self._tag_key.reveal(), data, hashlib.sha256)
 
     def generate(
         self,
@@ -111,12 +130,64 @@ class SoftwareVault(KeyVault):
         if not total:
             raise VaultError(f"{label}: the components cancel out to zeros; was one entered twice?")
         key = Secret(total.to_bytes(size, "big"))
-        made = check_value(key.reveal(), algorithm)
-        if expected is not None and made != expected:
-            raise CheckValueMismatch(f"{label}: the components make check value {made}, expected was {expected}")
-        info = KeyInfo(label, version, algorithm, usage, made, levels)
+        return self.take(KeyInfo(label, version, algorithm, usage, expected or _made(key, algorithm), levels), key)
+
+    def take(self, info: KeyInfo, key: Secret) -> KeyInfo:
+        """The key that others made is in the vault: from components, shares or a key block.
+
+        Raises, in this order:
+            KeyPresent: the label has that version already.
+            CheckValueMismatch: it is not the key whose check value was expected.
+        """
+        self._require_absent(info.label, info.version)
+        made = _made(key, info.algorithm)
+        if made != info.check_value:
+            raise CheckValueMismatch(f"{info.label}: this makes check value {made}, expected was {info.check_value}")
         self._add(info, key)
         return info
+
+    def exported(self, ref: KeyRef, zone_key: KeyRef, random: Random) -> str:
+        """The master key in a key block of its zone's key.
+
+        Raises:
+            KeyAbsent: there is no such key, or no such zone key.
+            UsageForbidden: the zone key is none, or another zone's; or a derived key was named.
+        """
+        info = self._whole(ref)
+        require_zone(info, self._whole(zone_key))
+        key, under = self._keys[ref.label, ref.version], self._keys[zone_key.label, zone_key.version]
+        return close_block(key, TravellingKey(info, self.kind), under, random)
+
+    def import_block(self, text: str, zone_key: KeyRef, expected: CheckValue) -> KeyInfo:
+        """The key in the key block is in the vault.
+
+        Raises, in this order:
+            KeyAbsent: there is no such zone key.
+            KeyBlockMalformed, KeyBlockForged: see `open_block`.
+            UsageForbidden: the zone key is none, or another zone's; a live key for a test store, or a test key for a
+                live one.
+            CheckValueMismatch: the block holds another key than the one that was announced.
+            KeyPresent: the label has that version already.
+        """
+        under = self._whole(zone_key)
+        key, (info, kind) = open_block(text, self._keys[zone_key.label, zone_key.version])
+        require_zone(info, under)
+        if kind is not self.kind:
+            raise UsageForbidden(f"{info.label} is a {kind} key and this is a {self.kind} store: they never meet")
+        if info.check_value != expected:
+            found = f"the block says check value {info.check_value}"
+            raise CheckValueMismatch(f"{info.label}: {found}, the one announced is {expected}")
+        return self.take(info, key)
+
+    def erase(self, ref: KeyRef) -> None:
+        """The key is in the vault no more, and will not be in it when it is sealed.
+
+        Raises:
+            KeyAbsent: it was not there.
+        """
+        info = self._whole(ref)
+        del self._infos[info.label, info.version], self._keys[info.label, info.version]
+        self._remembered.cache_clear()
 
     def sealed(self, passphrase: Secret, random: Random, *, cost: SealingCost | None = None) -> bytes:
         """The whole vault as one encrypted file; `opened` is the way back."""
@@ -131,7 +202,8 @@ class SoftwareVault(KeyVault):
             }
             for info in self.infos()
         ]
-        return seal(json.dumps(keys).encode(), self.kind, passphrase, random, cost or SealingCost())
+        payload = {"tag": self._tag_key.reveal().hex(), "keys": keys} if len(self._tag_key) else keys
+        return seal(json.dumps(payload).encode(), self.kind, passphrase, random, cost)
 
     @classmethod
     def opened(cls, blob: bytes, passphrase: Secret) -> SoftwareVault:
@@ -144,9 +216,13 @@ class SoftwareVault(KeyVault):
         kind, payload = unseal(blob, passphrase)
         vault = cls(kind)
         try:
-            for entry in json.loads(payload):
+            entries = json.loads(payload)
+            if isinstance(entries, dict):
+                vault._tag_key = Secret(bytes.fromhex(entries["tag"]))
+                entries = entries["keys"]
+            for entry in entries:
                 vault._restore(**entry)
-        except (TypeError, ValueError, RecursionError, VaultError):  # not told in detail: it may quote a key
+        except (KeyError, TypeError, ValueError, RecursionError, VaultError):  # not told in detail: it may quote a key
             number = len(vault._infos) + 1
             reason = f"the key store opens, but entry {number} of it is no key that this version of Kaguan can use"
             raise SealedStoreMalformed(reason) from None
@@ -198,12 +274,8 @@ class SoftwareVault(KeyVault):
         """The command under secure messaging, its plaintext followed by the value of `append`."""
         worker = self._cipher(ref, Verb.PROTECT)
         if append is not None:
-            if not encrypted:
-                raise UsageForbidden(f"{ref}: a key or a PIN is not appended to a command in clear")
-            pieces = (append,) if isinstance(append, KeyRef | Secret) else append
-            if any(isinstance(piece, KeyRef) for piece in pieces):
-                require_verb(self.info(ref), ref, Verb.WRAP)
-            command = command._replace(data=command.data + b"".join(map(self._appended, pieces)))
+            data = appended(self, ref, append, self._revealed, encrypted=encrypted)
+            command = command._replace(data=command.data + data)
         return messaging.protect(worker, scheme, command, challenge, encrypted=encrypted)
 
     def __repr__(self) -> str:
@@ -212,13 +284,8 @@ class SoftwareVault(KeyVault):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SoftwareVault holds keys and is not to be pickled or copied; use `sealed`")
 
-    def _appended(self, piece: bytes | KeyRef | Secret) -> bytes:
-        if isinstance(piece, bytes):
-            return piece
-        if isinstance(piece, Secret):
-            return piece.reveal()
-        require_wrappable(self.info(piece), piece)
-        return self._value(piece).key.reveal()
+    def _revealed(self, ref: KeyRef) -> bytes:
+        return self._value(ref).key.reveal()
 
     def _restore(self, *, label: str, version: int, algorithm: str, usage: str, levels: int, key: str) -> None:
         """One entry of a sealed store is in the vault again."""
@@ -228,6 +295,12 @@ class SoftwareVault(KeyVault):
         kind, secret = Algorithm(algorithm), Secret(bytes.fromhex(key))
         made = check_value(secret.reveal(), kind)
         self._add(KeyInfo(label, version, kind, Usage(usage), made, levels), secret)
+
+    def _whole(self, ref: KeyRef) -> KeyInfo:
+        """What is known of the key itself, with nothing derived from it."""
+        if ref.steps:
+            raise UsageForbidden(f"{ref}: a key travels whole, or is erased whole, never one derived from it")
+        return self.info(ref)
 
     def _require_absent(self, label: str, version: int) -> None:
         if (label, version) in self._infos:
@@ -259,6 +332,10 @@ class SoftwareVault(KeyVault):
         if algorithm is not Algorithm.TDES:
             raise VaultError(f"{ref}: only a 3des key is folded, this one is {algorithm}")
         return _Value(Secret(fold(secret.reveal())), Algorithm.DES)
+
+
+def _made(key: Secret, algorithm: Algorithm) -> CheckValue:
+    return check_value(key.reveal(), algorithm)
 
 
 def _is_session(ref: KeyRef) -> bool:

@@ -5,12 +5,13 @@ Law 1. A master key works on nothing: with fewer than `levels` diversifications 
 Law 2. A key does what its usage allows and nothing else.
 Law 3. A long-lived key enciphers nothing either: what a card calls a process key is made the same way. Only the key of
        one session does.
-Law 4. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key.
+Law 4. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key. A whole key
+       travels between vaults in a key block of its zone's key, which obeys no other verb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -36,6 +37,14 @@ class UsageForbidden(VaultError):
 
 class CheckValueMismatch(VaultError):
     """The components do not make the key that was expected; nothing was stored."""
+
+
+class KeyNotActive(UsageForbidden):
+    """The key is not active yet, not for the moment, or no more."""
+
+
+class KeyUsedUp(UsageForbidden):
+    """The key has done as much as it may."""
 
 
 class WrongPassphrase(VaultError):
@@ -119,6 +128,9 @@ class Usage(StrEnum):
     DECIPHERMENT = "decipherment"
     APPLICATION_MAINTENANCE = "application-maintenance"
     SECURITY_MODULE = "security-module"
+    TRANSPORT_ZONE = "transport-zone"
+    PERSONALIZATION_ZONE = "personalization-zone"
+    CARD_MASTER_ZONE = "card-master-zone"
 
     __hash__ = str.__hash__  # the same hash for equal texts, without the enumeration's call: every key is found by it
 
@@ -148,6 +160,10 @@ _VERBS: dict[Usage, frozenset[Verb]] = {
     Usage.APPLICATION_MAINTENANCE: frozenset({Verb.MAC, Verb.PROTECT}),
     # a master key on its way into a module, which alone works with it
     Usage.SECURITY_MODULE: frozenset(),
+    # they close key blocks, which is no verb on data
+    Usage.TRANSPORT_ZONE: frozenset(),
+    Usage.PERSONALIZATION_ZONE: frozenset(),
+    Usage.CARD_MASTER_ZONE: frozenset(),
 }
 
 
@@ -190,6 +206,34 @@ def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
 
 Appendix = KeyRef | Secret | tuple[bytes | KeyRef | Secret, ...] | None
 """What follows a command's data inside the cryptogram: the value of a key or of a secret, or several pieces."""
+
+
+def appended(
+    vault: KeyVault, ref: KeyRef, append: Appendix, value: Callable[[KeyRef], bytes], *, encrypted: bool
+) -> bytes:
+    """The bytes that follow the data of a command under this key; `value` gives those of a key that may go to a card.
+
+    Raises, in this order:
+        UsageForbidden: the command is not encrypted; the key that protects it must not wrap; what it is to wrap is no
+            card's own key.
+    """
+    if append is None:
+        return b""
+    if not encrypted:
+        raise UsageForbidden(f"{ref}: a key or a PIN is not appended to a command in clear")
+    pieces = (append,) if isinstance(append, KeyRef | Secret) else append
+    if any(isinstance(piece, KeyRef) for piece in pieces):
+        require_verb(vault.info(ref), ref, Verb.WRAP)
+
+    def written(piece: bytes | KeyRef | Secret) -> bytes:
+        if isinstance(piece, bytes):
+            return piece
+        if isinstance(piece, Secret):
+            return piece.reveal()
+        require_wrappable(vault.info(piece), piece)
+        return value(piece)
+
+    return b"".join(map(written, pieces))
 
 
 class KeyVault(Protocol):
@@ -236,3 +280,11 @@ class KeyVault(Protocol):
         outside.
         """
         ...
+
+    def prepare(self, refs: Iterable[KeyRef]) -> None:
+        """These keys, which will be written to cards, are at hand.
+
+        A vault that calls for every key, as a token does, derives them together: one call for all that have the same
+        parent. Others have nothing to do.
+        """
+        return

@@ -23,11 +23,13 @@ from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resu
 from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
+from kaguan.personalization.keys.token.cli import key_store
 from kaguan.vault.secret import Pin
 
 if TYPE_CHECKING:
     from kaguan.apdu.link import Link
     from kaguan.cms.outlet import Outlet
+    from kaguan.personalization.keys.tokenstore import StoreAddress
     from kaguan.vault.vault import KeyVault
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -71,7 +73,7 @@ def takes_card(command: Command) -> Command:
         *,
         card_file: Path | None,
         reader: str | None,
-        keys: Path,
+        keys: StoreAddress,
         passphrase_file: Path | None,
         profile: str,
         terminal: bytes,
@@ -91,7 +93,7 @@ def takes_card(command: Command) -> Command:
         cast("Command", take),
         click.option("--card", "card_file", type=click.Path(dir_okay=False, path_type=Path), help="A card image."),
         click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name."),
-        click.option("--keys", type=existing_file, required=True, help="Key store."),
+        click.option("--keys", type=key_store, required=True, help="Key store: a file, or pkcs11:LABEL for a token."),
         click.option("--passphrase-file", type=existing_file, help="File with the key store's passphrase."),
         click.option("--profile", default="ssc-v2", show_default=True, help="Card profile."),
         click.option(
@@ -132,7 +134,7 @@ def _pins(file: Path | None, *prompts: str) -> list[Pin]:
     return [Pin.of(line) for line in lines]
 
 
-def _opened(store: Path, passphrase_file: Path | None) -> KeyVault:
+def _opened(store: StoreAddress, passphrase_file: Path | None) -> KeyVault:
     from kaguan.personalization.cli import passphrase_of
     from kaguan.personalization.keystore import open_store
 

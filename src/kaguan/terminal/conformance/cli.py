@@ -14,7 +14,9 @@ from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.durable import write_whole
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import FileCard
-from kaguan.personalization.keystore import open_store, passphrase_path
+from kaguan.personalization.cli import passphrase_of
+from kaguan.personalization.keys.tokenstore import StoreAddress, store_of
+from kaguan.personalization.keystore import open_store
 from kaguan.personalization.specimen import specimen_keys
 from kaguan.terminal.cardkeys import CardKeys, region_factors
 from kaguan.terminal.conformance.bench import Bench
@@ -26,7 +28,7 @@ from kaguan.terminal.conformance.suite import chapters, judged
 from kaguan.terminal.layers import for_conversation
 from kaguan.terminal.pcsc import open_reader
 from kaguan.terminal.script import converse
-from kaguan.vault.secret import Pin, Secret
+from kaguan.vault.secret import Pin
 
 CARD_FAILS = 3
 
@@ -37,7 +39,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--profile", "profile_name", default="ssc-v2", show_default=True, help="Card profile.")
 @click.option("--card", type=_FILE, help="A card image; a copy of it is judged.")
 @click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
-@click.option("--keys", "store", metavar="STORE", type=_FILE, help="A key store with the card's master keys.")
+@click.option("--keys", "store", metavar="STORE", type=store_of, help="A key store with the card's master keys.")
 @click.option("--region", metavar="CITY", help="The six digits of the city that the card's keys are for.")
 @click.option("--ask-pin", is_flag=True, help="Ask for the PIN; otherwise it is the profile's initial PIN.")
 @click.option("--risk-tries", is_flag=True, help="Show keys also to a card that does not tell their tries.")
@@ -48,7 +50,7 @@ def conform(
     profile_name: str,
     card: Path | None,
     reader: str | None,
-    store: Path | None,
+    store: StoreAddress | None,
     region: str | None,
     ask_pin: bool,
     risk_tries: bool,
@@ -73,7 +75,7 @@ def conform(
     profile = load_profile(profile_name)
     chapters(profile)
     typed = Pin.of(click.prompt("PIN", hide_input=True, err=True)) if ask_pin else None
-    offered = None if store is None else open_store(store, _passphrase(store))
+    offered = None if store is None else open_store(store, passphrase_of(store, None))
     with _card(card, reader) as link:
         wire = for_conversation(link)
         keys = CardKeys(offered, profile, region, wire.atr) if offered and region else _specimen_keys(wire, profile)
@@ -121,13 +123,6 @@ def _specimen_keys(link: Link, profile: CardProfile) -> CardKeys | None:
     keys = specimen_keys(profile, link.atr)
     link.reset()
     return keys if converse(link, is_specimen(keys)) else None
-
-
-def _passphrase(store: Path) -> Secret | None:
-    """None for a test store, whose passphrase lies beside it."""
-    if passphrase_path(store).exists():
-        return None
-    return Secret(click.prompt("Passphrase of the key store", hide_input=True, err=True).encode())
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What the doors of key stores ask people."""
