@@ -34,7 +34,9 @@ DOORS: Mapping[str, Door] = {
     "apdu": Door("kaguan.terminal.cli", "apdu", "Send commands to a card."),
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
     "script": Door("kaguan.terminal.scripts.cli", "script", "Run scripts of scriptor, apdutool and other tools."),
+    "reader": Door("kaguan.terminal.readers.cli", "reader", "PC/SC readers: what they hold, what happens at them."),
     "trace": Door("kaguan.terminal.trace.cli", "trace", "Traces of cards: show, play again, compare."),
+    "ministry": Door("kaguan.terminal.ministry.cli", "ministry", "The ministry's terminal calls, and a web service."),
     "doctor": Door("kaguan.doctor.cli", "doctor", "What this machine lacks, and the command that mends it."),
     "cms": Door("kaguan.cms.cli", "cms", "Card management: holders, cards, accounts, losses."),
 }

@@ -103,6 +103,16 @@ def psam(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_script_speaks_to_a_card_and_a_psam_in_two_readers(card: Path, psam: Path, tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "examples" / "scripts" / "外部认证.txt"
+    with emulating(tmp_path, card, "--psam", psam, "--own-pcscd", expected=3) as emulator:
+        emulator.wait_for([True, True])
+        words = [sys.executable, "-m", "kaguan", "script", "run", str(script), "--reader", "Kaguan 1 00 00"]
+        heard = emulator.run(*words, "--psam-reader", "Kaguan 1 00 01")
+        assert "# card 1" in heard
+        assert heard.rstrip().endswith("# matched")
+
+
 def test_two_cards_in_two_readers_kept_taken_out_and_put_in(card: Path, psam: Path, tmp_path: Path) -> None:
     tries = load_image(card).pins[PIN_ADDRESS].tries_left
     with emulating(tmp_path, card, "--psam", psam, "--own-pcscd", expected=3) as emulator:

@@ -39,7 +39,7 @@ class InsertedCard:
         """
         self._socket = socket.create_connection((host, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._failure: KaguanError | None = None
+        self._failure: KaguanError | OSError | None = None
         self._thread = Thread(target=self._serve, args=(card,), name="card in a virtual reader", daemon=True)
         self._thread.start()
 
@@ -54,7 +54,7 @@ class InsertedCard:
         """The reader has let the card go.
 
         Raises:
-            KaguanError: what the card failed with.
+            KaguanError, OSError: what the card failed with.
         """
         self._thread.join()
         if self._failure is not None:
@@ -65,6 +65,11 @@ class InsertedCard:
         """The reader has not hung up, and the card has not failed."""
         return self._thread.is_alive()
 
+    @property
+    def failure(self) -> str:
+        """What the card failed with, empty while it has not."""
+        return "" if self._failure is None else str(self._failure)
+
     def __enter__(self) -> InsertedCard:
         return self
 
@@ -74,7 +79,7 @@ class InsertedCard:
     def _serve(self, card: Link) -> None:
         try:
             serve(card, self._socket)
-        except KaguanError as error:
+        except (KaguanError, OSError) as error:  # of the system: no room for its trace
             self._failure = error
 
 
@@ -84,7 +89,7 @@ def serve(card: Link, connection: socket.socket) -> None:
     A card that lost its power stays in the reader, mute until it is reset.
 
     Raises:
-        KaguanError: the card failed in another way; the reader sees it pulled out.
+        KaguanError, OSError: the card failed in another way; the reader sees it pulled out.
     """
     with closing(connection), suppress(ConnectionError):
         while (message := _receive(connection)) is not None:

@@ -15,14 +15,15 @@ from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
+from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
+from kaguan.terminal.options.cli import READER
 from kaguan.terminal.playback import one_apdu, play
 from kaguan.terminal.scripts.files import beside
 from kaguan.terminal.scripts.functions import FUNCTIONS
 
 FROM_INPUT = "-"
 
-READER = click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
 RANDOM = click.option(
     "--random",
     "numbers",
@@ -64,7 +65,7 @@ def apdu() -> None:
 def send(
     apdus: tuple[str, ...],
     card: Path | None,
-    reader: str | None,
+    reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
     faults: tuple[str, ...],
@@ -117,7 +118,7 @@ def tape() -> None:
 def run_tape(
     file: Path,
     cards: tuple[Path, ...],
-    reader: str | None,
+    reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
     faults: tuple[str, ...],

@@ -87,29 +87,20 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return int(number)
 
     def template(self, meta: Meta, *parts: Expression | Token | None) -> Template:
-        """Neighbouring hex becomes one pattern, so that a plain command needs no work when it is sent."""
-        joined: list[Expression] = []
-        for part in parts:
-            if part is None:
-                continue
-            expression = _REST if isinstance(part, Token) else part
-            if joined and isinstance(expression, Pattern) and isinstance(joined[-1], Pattern):
-                joined[-1] += expression
-            else:
-                joined.append(expression)
-        return Template(tuple(joined), self._place(meta))
+        expressions = (_REST if isinstance(part, Token) else part for part in parts if part is not None)
+        return Template.of(expressions, self._place(meta))
 
     data = template
 
     def nibbles(self, _meta: Meta, digits: Token) -> Pattern:
         if len(digits) % 2:
-            raise self._refuse(f"{len(digits)} hex digits are no whole bytes: {digits}", digits)
+            raise self._refuse(f"{len(digits)} hex digits are no whole bytes", digits)
         return Pattern.of(digits)
 
     def status(self, meta: Meta, *words: Token) -> Statuses:
         for word in words:
             if len(word) != 4:
-                raise self._refuse(f"a status word has 4 hex digits, {word} has {len(word)}", word)
+                raise self._refuse(f"a status word has 4 hex digits, this has {len(word)}", word)
         return Statuses(tuple(self.nibbles(meta, word) for word in words), self._place(meta))
 
     def short_status(self, meta: Meta, _equals: Token, word: Token | None) -> Statuses:
@@ -128,7 +119,7 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         try:
             return Pattern.exactly(bytes.fromhex(digits.strip('"')))
         except ValueError:
-            raise self._refuse(f"{digits} are no whole bytes", digits) from None
+            raise self._refuse(f"{len(digits) - 2} characters in quotes are no whole bytes", digits) from None
 
     def number(self, _meta: Meta, number: Token) -> Pattern:
         """A number as a function gets it: big-endian, in no more bytes than it needs."""

@@ -23,6 +23,7 @@ from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resu
 from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
+from kaguan.terminal.options.cli import READER_NAME
 from kaguan.vault.secret import Pin
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def takes_card(command: Command) -> Command:
     return with_options(
         cast("Command", take),
         click.option("--card", "card_file", type=click.Path(dir_okay=False, path_type=Path), help="A card image."),
-        click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name."),
+        READER_NAME,
         click.option("--keys", type=existing_file, required=True, help="Key store."),
         click.option("--passphrase-file", type=existing_file, help="File with the key store's passphrase."),
         click.option("--profile", default="ssc-v2", show_default=True, help="Card profile."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -15,17 +17,17 @@ import click
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.link import Link
 from kaguan.emulator.faults import Faults
-from kaguan.emulator.imagefile import FileCard
 from kaguan.emulator.readers.control import ControlSocket, Request, ask, default_path
 from kaguan.emulator.readers.desk import AnyReader, Desk
 from kaguan.emulator.readers.keys import keys
 from kaguan.emulator.readers.reader import TcpReader, VirtualReader
 from kaguan.emulator.readers.service import SOCKET_VARIABLE, private_service
 from kaguan.emulator.vpcd import DEFAULT_PORT
-from kaguan.opening import opened
+from kaguan.opening import Places
 from kaguan.terminal.cli import FAULTS, SEED, TRACE
 
 QUIT_KEY = "q"
+MENDING_SECONDS = 1.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _CONTROL = click.option(
     "--control", type=click.Path(path_type=Path), default=default_path, help="The socket that `kaguan control` uses."
@@ -64,13 +66,14 @@ def emulate(
         raise click.UsageError("--own-pcscd and --tcp exclude each other")
     paths = [*cards, *([] if psam is None else [psam])]
     with ExitStack() as stack:
-        links = stack.enter_context(opened(paths, trace=trace, faults=Faults(*faults, seed=fault_seed)))
+        places = stack.enter_context(closing(Places(trace=trace, faults=Faults(*faults, seed=fault_seed))))
+        links = [places.put_image(path, number) for number, path in enumerate(paths)]
         titles = [str(path) for path in paths]
         if tcp is not None:
             readers = _tcp_readers(stack, links, titles, host, tcp)
         else:
             readers = _virtual_readers(stack, links, titles, host, port, own_pcscd=own_pcscd)
-        desk = Desk(readers, lambda path: stack.enter_context(FileCard(path)))
+        desk = Desk(readers, places.put_image)
         stack.callback(desk.clear)
         desk.do(Request("insert"))
         stack.enter_context(closing(ControlSocket(control, desk.do)))
@@ -107,10 +110,17 @@ def _virtual_readers(
 
 
 def _run(desk: Desk) -> None:
-    """Until q, Ctrl-C, a signal to end, or `kaguan control stop`."""
+    """Until q, Ctrl-C, a signal to end, or `kaguan control stop`; lost cards are put in again."""
+    look_again = 0.0
     with keys() as pressed, _ends(desk):
+        if sys.stdin.isatty():
+            click.echo("keys: a reader's number takes its card out or puts it in, q ends")
         while not desk.stopping.is_set():
             key = pressed()
+            if time.monotonic() >= look_again:
+                look_again = time.monotonic() + MENDING_SECONDS
+                for news in desk.look_after():
+                    click.echo(news, err=True)
             if key == QUIT_KEY:
                 return
             if key.isdecimal() and 1 <= int(key) <= len(desk.readers):
@@ -125,12 +135,12 @@ def _run(desk: Desk) -> None:
 
 @contextmanager
 def _ends(desk: Desk) -> Iterator[None]:
-    """Ctrl-C and a request to terminate end the run as `stop` does."""
+    """Ctrl-C, a request to terminate and a terminal that hangs up end the run as `stop` does."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         desk.stopping.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

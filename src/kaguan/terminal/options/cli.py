@@ -1,0 +1,39 @@
+"""`--reader`, and with it `--i-own-this-card`: one wording for all doors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from kaguan.terminal.consent import CONSENT, WantedReader
+
+READER_HELP = "A PC/SC reader: its number, or a part of its name."
+_OWNED = "kaguan.terminal.consent"
+
+READER_NAME = click.option("--reader", metavar="NAME", help=READER_HELP)
+"""For doors whose own checks say whose card it is: the name alone."""
+
+
+def _wanted(context: click.Context, _option: click.Parameter, name: str | None) -> WantedReader | None:
+    return None if name is None else WantedReader(name, owned=context.meta[_OWNED])
+
+
+PSAM_READER = click.option(
+    "--psam-reader", metavar="NAME", callback=_wanted, help="The PSAM's reader: its number, or a part of its name."
+)
+"""Give the command `psam_reader`, a WantedReader or None; beside `READER`, whose consent is for both cards."""
+
+
+def READER(command: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - it stands among options
+    """Give the command `reader`, a WantedReader or None."""
+
+    def owned(context: click.Context, _option: click.Parameter, said: bool) -> None:
+        context.meta[_OWNED] = said
+
+    consent = click.option(
+        CONSENT, is_flag=True, is_eager=True, expose_value=False, callback=owned,
+        help="The card in the reader is mine: send also what could change it.",
+    )  # fmt: skip
+    return click.option("--reader", metavar="NAME", callback=_wanted, help=READER_HELP)(consent(command))
