@@ -9,7 +9,7 @@ installed := .venv/.installed
 benchmarks := $(filter-out bench/soak%,$(wildcard bench/*.py))
 soaks := $(wildcard bench/soak*.py)
 
-.PHONY: help demo test check lint types walls bench soak
+.PHONY: help demo test check lint types walls bench soak coverage mutation
 
 help:
 	@echo "make demo   the main job, from order to reissued card; results in out/"
@@ -17,6 +17,7 @@ help:
 	@echo "make check  the same without the slow tests, in less than a minute"
 	@echo "make lint | types | walls   one part of it"
 	@echo "make bench | soak           how fast it is | how long it lasts"
+	@echo "make coverage | mutation    how much of the chip the tests reach | what they would not notice"
 
 $(installed): pyproject.toml constraints/dev.txt scripts/install
 	@scripts/install
@@ -48,3 +49,9 @@ bench: $(installed)
 
 soak: $(installed)
 	@for program in $(soaks); do echo "== $$program"; $(bin)/python "$$program"; done
+
+coverage: $(installed)
+	@$(bin)/python scripts/coverage
+
+mutation: $(installed)
+	@$(bin)/python scripts/mutation

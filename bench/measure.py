@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 ROUNDS = 7
 SECONDS = 0.25
+TURNS = 200
 
 
 class Figure(NamedTuple):
@@ -17,6 +18,13 @@ class Figure(NamedTuple):
     rate: float
     floor: float | None = None
     aim: float | None = None
+
+
+class Work(NamedTuple):
+    """Something to be measured: `prepared` gives, off the clock, a run that counts for so many operations."""
+
+    prepared: Callable[[], Callable[[], object]]
+    counts: int
 
 
 def best_rate(work: Callable[[], object], counts: int, *, calls_at_once: int = 50) -> float:
@@ -30,6 +38,18 @@ def best_rate(work: Callable[[], object], counts: int, *, calls_at_once: int = 5
                 work()
             calls += calls_at_once
         best = max(best, calls * counts / elapsed)
+    return best
+
+
+def best_rates(works: Sequence[Work], *, turns: int = TURNS) -> list[float]:
+    """Operations per second of each, the best of many short runs taken in turns: a busy machine slows all alike."""
+    best = [0.0] * len(works)
+    for _ in range(turns):
+        for place, work in enumerate(works):
+            run = work.prepared()
+            started = time.perf_counter()
+            run()
+            best[place] = max(best[place], work.counts / (time.perf_counter() - started))
     return best
 
 

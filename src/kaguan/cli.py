@@ -33,6 +33,7 @@ DOORS: Mapping[str, Door] = {
     "control": Door("kaguan.emulator.readers.cli", "control", "Cards of a running emulate: put in, take out."),
     "apdu": Door("kaguan.terminal.cli", "apdu", "Send commands to a card."),
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
+    "conform": Door("kaguan.terminal.conformance.cli", "conform", "Judge a card by the chapters of LD/T 6001.3-2023."),
     "script": Door("kaguan.terminal.scripts.cli", "script", "Run scripts of scriptor, apdutool and other tools."),
     "reader": Door("kaguan.terminal.readers.cli", "reader", "PC/SC readers: what they hold, what happens at them."),
     "trace": Door("kaguan.terminal.trace.cli", "trace", "Traces of cards: show, play again, compare."),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from card.cards import CARD_KEY, DF04, SELECT_SSSE, SSSE, Terminal, a_key, blank, given, specimen, terminal, with_key
 from card.oracle import tdes
-from kaguan.card_os.image import key_address
+from kaguan.card_os.image import CardImage, key_address
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
 from kaguan.vault.vault import Usage
 
@@ -187,3 +187,46 @@ def test_a_local_pin_does_not_serve_elsewhere() -> None:
     assert 0x181 in card.card._session.rights
     card.select("DF01")
     assert 0x181 not in card.card._session.rights
+
+
+class TestTellingTries:
+    """EXTERNAL AUTHENTICATE without data, on cards whose profile answers it (ISO/IEC 7816-4, 11.5.4)."""
+
+    def test_an_ordinary_card_takes_it_for_a_wrong_length(self) -> None:
+        for command in ("00820004", "0082000400", "0082000401AA"):
+            assert terminal(at="SSSE").send(command) == "6700"
+
+    def test_it_tells_and_costs_nothing(self) -> None:
+        card = terminal(telling(), at="SSSE")
+        assert [card.send("00820004") for _ in range(3)] == ["63C8"] * 3
+        assert card.external_authenticate(0x04, key=bytes(16)) == "63C7"
+        assert card.send("0082000400") == "63C7"
+        assert card.external_authenticate(0x04) == "9000"
+        assert card.send("00820004") == "63C8"
+        assert card.send("00DC013C03010141") != "6982", "asking takes no right away"
+
+    def test_a_version_is_asked_for_by_its_byte(self) -> None:
+        address = key_address(SSSE, Usage.EXTERNAL_AUTHENTICATION, 0x04)
+        versions = tuple(
+            a_key(Usage.EXTERNAL_AUTHENTICATION, 0x04, CARD_KEY, version=version, tries=tries)
+            for version, tries in ((0, 8), (2, 5), (3, 20))
+        )
+        image = telling()
+        card = terminal(image._replace(keys={**image.keys, address: versions}), at="SSSE")
+        assert card.send("00820004") == "63C8"
+        assert card.send("008200040102") == "63C5"
+        assert card.send("008200040103") == "63CF", "a status word cannot tell of more than 15"
+        assert card.send("008200040101") == "6A88"
+
+    def test_refusals_in_order(self) -> None:
+        blocked = a_key(Usage.EXTERNAL_AUTHENTICATION, 0x04, CARD_KEY)._replace(tries_left=0)
+        card = terminal(with_key(telling(), SSSE, blocked), at="SSSE")
+        assert card.send("0082010E") == "6A86"
+        assert card.send("0082000E") == "6A88"
+        assert card.send("00820004") == "6983"
+        assert card.send("008200040211AA") == "6700", "two bytes are neither a question nor an answer"
+
+
+def telling() -> CardImage:
+    """A specimen of a card that tells how many tries its keys have left."""
+    return specimen()._replace(profile="ssc-v2+key-tries-told")

@@ -13,7 +13,8 @@ from kaguan.apdu.errors import ProfileError
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.outcome import Chip
 from kaguan.card_os.profile import load_profile, parse_profile
-from kaguan.card_os.profile.model import AfterTransaction, BlockedSelect, CompositeSuffix, LogSequence, OverdraftLog
+from kaguan.card_os.profile.model import BlockedSelect, LogSequence
+from kaguan.card_os.profile.purse import AfterTransaction, CompositeSuffix, OverdraftLog
 
 FCI = "6F2E8409A00000000386980701A5219F0C1E990100FF0000000003010000990100000000000120240101203401015555"
 

@@ -145,6 +145,18 @@ def test_write_key_refuses_in_order(open_chip: Terminal) -> None:
     assert open_chip.card.image is before
 
 
+def test_a_pin_is_decimal_digits(begun_chip: Terminal) -> None:
+    """Whatever VERIFY would refuse as no PIN is not written as one either."""
+    before = begun_chip.card.image
+    for digits in ("12345A", "FF3456", "12FF56", "1234F6", "FFFFFF", "12FFFF"):
+        assert write_key(begun_chip, "3A000303060602" + digits) == "6A80", digits
+    assert begun_chip.card.image is before
+    for digits, kept in (("123456", "123456"), ("12345F", "12345F"), ("123456FF", "123456")):
+        assert write_key(begun_chip, "3A000303060602" + digits) == "9000"
+        (pin,) = begun_chip.card.image.pins.values()
+        assert pin.value.hex().upper() == kept
+
+
 def test_delete_takes_all_that_is_in_the_file(begun_chip: Terminal) -> None:
     write_key(begun_chip, KEY)
     assert begun_chip.send(create(Fcp(descriptor=DF_DESCRIPTOR, fid=0xDDF1, df_name=b"x"))) == "9000"

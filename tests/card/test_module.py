@@ -76,9 +76,10 @@ def test_it_is_kept_whole_in_an_image() -> None:
 def test_its_keys_are_those_above_the_specimens_keys() -> None:
     above = {0x60: MASTER, 0x40: descended(MASTER, PROVINCE_FACTOR)}
     above[0x20] = descended(above[0x40], CITY_FACTOR)
+    above[0x00] = bytes.fromhex("00112233445566778899AABBCCDDEEFF")  # its own master key, the published one
     for key in MODULE.keys():  # noqa: SIM118 - no mapping
         assert key.value == above[key.version & 0xE0], key.label
-        assert ModuleAddress.parse(key.psam) == (key.version, key.reference)
+        assert key.label == "MK" or ModuleAddress.parse(key.psam) == (key.version, key.reference)
     assert descended(above[0x20], CARD_FACTOR) == CARD_KEY
 
 
@@ -135,6 +136,14 @@ def test_a_plain_purchase_of_a_purse_card(levels: int) -> None:
     assert user.send("805C000204") == f"{70:08X}9000"
 
 
+@pytest.mark.parametrize("head", [HEAD, MEDICAL])
+def test_drivers_may_leave_the_citys_factor_out(head: str) -> None:
+    """Some send Lc 24 and the card's factor alone, the module's key being its city's: the same card key comes of it."""
+    short, long = (module_terminal().send(initialize(head, LEVELS[levels])) for levels in (1, 2))
+    assert short == long
+    assert short.endswith("9000")
+
+
 def test_the_number_is_spent_before_mac1_is_answered_and_survives() -> None:
     card = module_terminal()
     numbers = [card.send(initialize())[:8] for _ in range(3)]
@@ -173,7 +182,7 @@ def test_initialize_refuses_in_order() -> None:
     assert card.send(initialize(HEAD, "00" * 7)) == "6700"
     assert card.send(initialize(HEAD[:-4] + "0900")) == "9403", "no such version"
     assert card.send(initialize(HEAD[:-4] + "0909")) == "9403"
-    assert card.send(initialize(HEAD, LEVELS[1])) == "9403", "no key with one level"
+    assert card.send(initialize(HEAD, LEVELS[3])) == "9403", "no key with three levels"
     assert card.send(initialize(HEAD, "00" * 64)) == "9403", "no usage byte has eight levels"
     assert card.send(initialize(HEAD[:-4] + "0001")) == "6A80"
     used = with_number(0xFFFF_FFFF)
@@ -187,7 +196,7 @@ def test_initialize_refuses_in_order() -> None:
 
 def _blocked_key(image: CardImage) -> CardImage:
     address = key_address(DF01, Usage.SECURITY_MODULE, 0x00)
-    return image._replace(keys={**image.keys, address: (image.keys[address][0]._replace(tries_left=0),)})
+    return image._replace(keys={**image.keys, address: (image.keys[address][-1]._replace(tries_left=0),)})
 
 
 def test_credit_refuses_in_order() -> None:
@@ -251,7 +260,8 @@ def test_a_user_card_is_no_module_and_a_module_no_user_card() -> None:
 def test_no_key_is_ever_answered() -> None:
     card = module_terminal()
     for key in MODULE.keys():  # noqa: SIM118 - no mapping
-        card.send(f"801A{key.psam.replace('/', '')}{8 * (key.version >> 5):02X}{LEVELS[key.version >> 5]}")
+        levels = key.version >> 5
+        card.send(f"801A{key.version:02X}{key.reference:02X}{8 * levels:02X}{LEVELS.get(levels, '')}")
         card.send("80FA000010" + "00" * 16 + "10")
     secrets = {half for key in MODULE.keys() for half in (key.value[:8], key.value[8:], CARD_KEY[:8], CARD_KEY[8:])}  # noqa: SIM118
     assert not any(secret in response for _, response in card.trace for secret in secrets)

@@ -143,8 +143,9 @@ def test_no_space_is_larger_than_the_memory() -> None:
 def test_a_master_file_made_anew() -> None:
     terminal = emptied()
     assert terminal.send("80E03F000D38FFFFF0F001FFFFFFFFFFFFFF") == "9000"
-    assert terminal.send("00A40000023F00") == "6F0C8405FFFFFFFFFFA5038801019000"
+    assert terminal.send("00A40000023F00") == "6F078405FFFFFFFFFF9000", "no key file, no A5"
     assert terminal.send("80E00000073F005001F0FFFF") == "9000"
+    assert terminal.send("00A40000023F00") == "6F0C8405FFFFFFFFFFA5038801019000"
 
 
 def test_erasing_leaves_the_file_itself_and_its_neighbours() -> None:
@@ -194,14 +195,14 @@ def test_state_of_the_master_file_opens_files_below() -> None:
         "80E00005072800100AF0FFFF",  # read: the master file's state is 10 or more
         "00A40000023F01",
     )
-    assert terminal.send("00B0850004") == "FFFFFFFF9000", "the transport key had set the register"
+    assert terminal.send("00B0850004") == "000000009000", "the transport key had set the register"
     terminal.card.reset()
     terminal.select("3F01")
     assert terminal.send("00B0850004") == "6982"
     terminal.select("3F00")
     assert authenticate(terminal, 0x00, MASTER_KEY) == "9000"
     terminal.select("3F01")
-    assert terminal.send("00B0850004") == "FFFFFFFF9000"
+    assert terminal.send("00B0850004") == "000000009000"
     terminal.card.reset()
     terminal.select("3F01")
     assert terminal.send("00B0850004") == "6982"
@@ -213,3 +214,13 @@ def test_selecting_a_file_keeps_the_state_and_selecting_its_directory_does_not()
     assert terminal.send("00D6000001AA") == "9000"
     terminal.select("3F01")
     assert terminal.send("00D6850001AA") == "6982"
+
+
+@pytest.mark.parametrize(("first", "second"), [("EF02", "0002"), ("0002", "EF02"), ("EF02", "EF02")])
+def test_a_purse_by_its_other_name_is_the_same_purse(first: str, second: str) -> None:
+    """Campus cards make theirs with 80E0EF02: two public programs."""
+    terminal = emptied()
+    assert terminal.send(f"80E0{first}072F0208F0F0FF18") == "9000"
+    assert terminal.send("805C000204") == "000000009000"
+    assert terminal.send(f"80E0{second}072F0208F0F0FF18") == "6A86"
+    assert terminal.send("80E0EF03072F0208F0F0FF18") == "6A80"

@@ -38,6 +38,8 @@ def test_a_key_record_becomes_a_key() -> None:
         ("80D4010206" + "3AF0EF013312", "6A80"),
         ("80D401020E" + "3AF0EF0133" + "12" * 9, "6A80"),
         ("80D4010207" + "3AF0EF0133FFFF", "6A80"),
+        ("80D4010208" + "3AF0EF013312345A", "6A80"),  # no decimal digits
+        ("80D4010208" + "3AF0EF013312FF56", "6A80"),
         ("80D43A0008" + "3AF0EF0133123456", "6982"),
         ("80D4010207" + "3AF0EF01331234", "9000"),
         ("80D4010215" + "3FF0F40100" + KEY, "9000"),
@@ -159,3 +161,33 @@ def test_a_security_modules_key() -> None:
     (key,) = terminal.card.image.keys[ADF + b"\x20\x01"]
     assert (key.version, key.code, key.value) == (0x22, 0, LOAD_KEY)
     assert terminal.send("84D4000004" + "00000000") == "6984"
+
+
+@pytest.mark.parametrize("value", ["0123456789ABCDEF", "0123456789ABCDEFFEDCBA9876543210"])
+def test_over_a_key_its_value_may_come_alone(value: str) -> None:
+    """As two public programs that issue cards write over a key; all else of it stays."""
+    card = Terminal(factory())
+    assert authenticate(card, 0, FACTORY_KEY) == "9000"
+    before = dict(card.card.image.keys)
+    assert card.send("0084000004")[-4:] == "9000"
+    assert card.send("0082000008" + "00" * 8) == "63C7"
+    assert card.send(f"80D43900{len(value) // 2:02X}{value}") == "9000"
+    ((address, (old,)),) = before.items()
+    (new,) = card.card.image.keys[address]
+    algorithm = Algorithm.DES if len(value) == 16 else Algorithm.TDES
+    assert new == old._replace(value=bytes.fromhex(value), algorithm=algorithm)
+    assert new.tries_left == new.tries == 8
+    assert authenticate(card, 0, bytes.fromhex(value)) == "9000"
+
+
+@pytest.mark.parametrize("length", [7, 9, 15, 17])
+def test_what_is_no_key_and_no_record_is_refused(length: int) -> None:
+    card = Terminal(factory())
+    assert authenticate(card, 0, FACTORY_KEY) == "9000"
+    assert card.send(f"80D43900{length:02X}" + "11" * length) == "6A80"
+
+
+def test_added_it_never_comes_alone() -> None:
+    card = Terminal(factory())
+    assert authenticate(card, 0, FACTORY_KEY) == "9000"
+    assert card.send("80D4010110" + "11" * 16) == "6A80"

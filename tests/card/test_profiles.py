@@ -14,9 +14,10 @@ from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import CodecError
 from kaguan.apdu.tlv import records
 from kaguan.card_os.image import CardImage, CardKey, key_address
-from kaguan.card_os.profile import CardProfile, FieldSpec, FileKind, FileSpec, load_profile
+from kaguan.card_os.profile import CardProfile, FieldSpec, FileKind, FileSpec, load_profile, profile_names
 from kaguan.card_os.profile.model import Confidence
 from kaguan.card_os.profile.parse import KEY_TRIES, whole_table
+from kaguan.card_os.profile.settings import settings_of
 from kaguan.card_os.profile.values import (
     decode_field,
     decode_layout,
@@ -103,6 +104,11 @@ def test_nested_values_come_back(data: st.DataObject) -> None:
     values = encode_field(spec, text)
     assert decode_field(spec, values) == text
     assert all([tag for tag, _ in records(value)] == [part.tag for part in spec.inner] for value in values)
+
+
+def test_a_single_value_may_end_with_a_semicolon() -> None:
+    spec = load_profile("ssc-v2").fields["SSSE", "EF06", 0x09][1]
+    assert decode_field(spec, encode_field(spec, "a;")) == "a;"
 
 
 def test_nested_values_that_do_not_fit() -> None:
@@ -319,19 +325,26 @@ def test_3des_keys_still_serve_beside_sm4() -> None:
 
 @pytest.mark.parametrize("name", GENERATIONS)
 def test_every_part_says_how_sure_it_is(name: str) -> None:
-    """Files, keys, PINs and purses say it themselves, and no setting is left out."""
+    """Files, keys, PINs and purses say it themselves."""
     top = whole_table(name)
     for dedicated in top["df"]:
         for kind in ("file", "key", "pin", "purse"):
             assert all("confidence" in entry for entry in dedicated.get(kind, ())), (dedicated["name"], kind)
         assert "confidence" in dedicated
-    settings = {
-        f"{table}.{setting}"
-        for table in ("answer_to_reset", "behaviour", "security", "personalization", "defaults")
-        for setting in top[table]
-    }
-    assert settings == load_profile(name).confidence.keys()
-    assert all(isinstance(value, Confidence) for value in load_profile(name).confidence.values())
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_setting_says_how_sure_it_is(name: str) -> None:
+    confidence = load_profile(name).confidence
+    assert dict(settings_of(whole_table(name))).keys() == confidence.keys()
+    assert all(isinstance(value, Confidence) for value in confidence.values())
+
+
+@pytest.mark.parametrize("name", ["ssc-v1", "ssc-v2", "ssc-v3", "psam"])
+def test_nobody_knows_what_the_codes_of_a_medical_purchase_are_over(name: str) -> None:
+    marks = {setting: mark for setting, mark in load_profile(name).confidence.items() if ".medical." in setting}
+    assert marks
+    assert set(marks.values()) == {Confidence.GUESS}
 
 
 def test_no_record_file_is_longer_than_its_records_can_be() -> None:

@@ -100,7 +100,7 @@ def test_fixed_and_variable_records() -> None:
     terminal = at_application()
     assert terminal.send("00B2014C04") == "6A83"
     assert terminal.send("00DC034C0411223344") == "9000"
-    assert terminal.send("00B2014C04") == "FFFFFFFF9000"
+    assert terminal.send("00B2014C04") == "000000009000"
     assert terminal.send("00B2034C04") == "112233449000"
     assert terminal.send("00DC044C0411223344") == "6A83"
     assert terminal.send("00E2004C0411223344") == "6A84"

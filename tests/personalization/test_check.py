@@ -9,7 +9,7 @@ import pytest
 from card.cards import PROFILE
 from kaguan.apdu.tlv import record
 from kaguan.card_os.image import CardImage
-from kaguan.card_os.writes import PutBytes, PutPin, PutRecord
+from kaguan.card_os.writes import PutBytes, PutPin, PutRecord, PutRecords
 from kaguan.emulator.card import EmulatedCard
 from kaguan.personalization.check import check_card
 from kaguan.personalization.order import Holder
@@ -81,6 +81,19 @@ def test_a_pin_that_has_lost_a_try_costs_the_card_no_other() -> None:
     ((address, pin),) = image.pins.items()
     spoiled = PutPin(address, pin._replace(tries_left=1)).put(image)
     assert "the PIN has not all its tries" in faults_of(spoiled)
+
+
+@pytest.mark.parametrize("dedicated", ["MF", "SSSE"])
+def test_a_directory_that_lists_something_else_is_found(dedicated: str) -> None:
+    image = specimen_card(PROFILE).image
+    (file,) = (file for file in PROFILE.by_name[dedicated].files if file.directory)
+    address = PROFILE.path(dedicated) + file.fid.to_bytes(2, "big")
+    records = image.files[address].records
+    for listed in ((*records, records[0]), records[:-1], (*records[:-1], record(0x70, b"?"))):
+        spoiled = PutRecords(address, listed).put(image)
+        faults = faults_of(spoiled)
+        assert len(faults) == 1
+        assert "directory" in faults[0] or "6A83" in faults[0]
 
 
 def test_another_photo_is_found() -> None:

@@ -35,6 +35,7 @@ PROFILES = (
     "ssc-v2+key-versions",
     "ssc-v3+sm4",
     "ssc-v3+sm4+key-versions+all-files",
+    "ssc-v3+sm4+sm4-purse",
 )
 TODAY = date(2026, 11, 22)
 

@@ -11,11 +11,22 @@ import pytest
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os import dispatch
 from kaguan.card_os.access import find_pin
-from kaguan.card_os.commands import authenticate, pin, purse, purse_load, purse_purchase, purse_query, select
-from kaguan.card_os.image import CardPin
+from kaguan.card_os.commands import (
+    authenticate,
+    binary,
+    native_files,
+    native_keys,
+    pin,
+    purse,
+    purse_load,
+    purse_purchase,
+    purse_query,
+    select,
+)
+from kaguan.card_os.image import MASTER_FILE, CardPin
 from kaguan.card_os.outcome import Outcome, Refuse, View
-from kaguan.card_os.session import NO_RIGHTS, Session
-from kaguan.card_os.writes import PutPin, PutPurse
+from kaguan.card_os.session import FRESH, NO_RIGHTS, Session
+from kaguan.card_os.writes import DropTree, PutDedicated, PutPin, PutPurse
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.nvm import Nvm
 from kaguan.vault import messaging
@@ -37,7 +48,7 @@ def _replace(patch: Patch, handler: Handler, other: Handler) -> None:
     for name, old in list(dispatch.HANDLERS.items()):
         if old is handler:
             patch.setitem(dispatch.HANDLERS, name, other)
-    patch.setattr(dispatch, "_TABLES", dispatch._Tables())
+    patch.setattr(dispatch, "TABLES", dispatch.Tables())
 
 
 def _two_groups(outcome: Outcome, *_: object) -> Outcome:
@@ -293,3 +304,81 @@ def proof_of_any_number(patch: Patch) -> None:
         return Outcome(found.proof.mac + found.proof.tac, 0x9000, view.session)
 
     _replace(patch, purse_query.get_transaction_prove, any_number)
+
+
+# A native card's
+
+
+def native_key_try_spent_after_the_compare(patch: Patch) -> None:
+    key_try_spent_after_the_compare(patch)
+
+
+def erasing_split_over_two_groups(patch: Patch) -> None:
+    _alter(patch, native_files.erase_dedicated, _two_groups)
+
+
+def key_replaced_in_two_groups(patch: Patch) -> None:
+    _alter(patch, native_keys.write_key, _two_groups)
+
+
+def native_rights_not_asked(patch: Patch) -> None:
+    for module in (native_files, native_keys):
+        patch.setattr(module, "require", lambda *_: None)
+
+
+def line_protection_forgotten(patch: Patch) -> None:
+    patch.setattr(binary, "require_access", lambda *_, **__: None)
+
+
+def fresh_for_ever(patch: Patch) -> None:
+    moved = select.rights_after_move
+    patch.setattr(
+        select, "rights_after_move", lambda rights, here, there: moved(rights, here, there) | (rights & {FRESH})
+    )
+
+
+def _erased(patch: Patch, group: Callable[[View, PutDedicated], tuple[Any, ...]]) -> None:
+    def altered(outcome: Outcome, view: View, _: CommandApdu) -> Outcome:
+        put = outcome.groups[0][-1]
+        assert isinstance(put, PutDedicated)
+        return outcome._replace(groups=(group(view, put),))
+
+    _alter(patch, native_files.erase_dedicated, altered)
+
+
+def erasing_takes_the_neighbours(patch: Patch) -> None:
+    _erased(
+        patch,
+        lambda view, put: (DropTree(MASTER_FILE), PutDedicated(MASTER_FILE, view.image.dedicated[MASTER_FILE]), put),
+    )
+
+
+def erasing_leaves_the_keys(patch: Patch) -> None:
+    _erased(patch, lambda _, put: (put,))
+
+
+def erasing_leaves_the_key_file(patch: Patch) -> None:
+    _erased(
+        patch,
+        lambda view, put: (DropTree(put.address), put._replace(dedicated=view.image.dedicated[put.address])),
+    )
+
+
+def file_room_not_counted(patch: Patch) -> None:
+    patch.setattr(native_files, "room_left", lambda *_: 1_000_000)
+
+
+def key_room_not_counted(patch: Patch) -> None:
+    patch.setattr(native_keys, "key_room_left", lambda *_: 1_000_000)
+
+
+def pin_written_over(patch: Patch) -> None:
+    patch.setattr(native_keys, "_require_change", lambda *_: None)
+
+
+def pin_that_guards_no_purse(patch: Patch) -> None:
+    patch.setattr(native_keys, "with_pin", lambda _, found: found)
+
+
+def written_key_answered(patch: Patch) -> None:
+    _alter(patch, native_keys.write_key, lambda outcome, _, command: outcome._replace(data=command.data))

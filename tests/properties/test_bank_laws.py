@@ -39,7 +39,7 @@ def test_every_scene_writes(scene: Scene) -> None:
 def _alter(patch: Patch, name: str, alter: Callable[[Outcome, View, CommandApdu], Outcome]) -> None:
     handler: Handler = dispatch.HANDLERS[name]
     patch.setitem(dispatch.HANDLERS, name, lambda view, command: alter(handler(view, command), view, command))
-    patch.setattr(dispatch, "_TABLES", dispatch._Tables())
+    patch.setattr(dispatch, "TABLES", dispatch.Tables())
 
 
 def _short_compare(patch: Patch, module: Any) -> None:
@@ -95,12 +95,13 @@ def record_lost(patch: Patch) -> None:
         return outcome._replace(session=outcome.session._replace(pending=pending._replace(cache=())))
 
     patch.setitem(dispatch.HANDLERS, "UPDATE COMPOSITE CACHE", lost)
-    patch.setattr(dispatch, "_TABLES", dispatch._Tables())
+    patch.setattr(dispatch, "TABLES", dispatch.Tables())
 
 
 def unload_not_proven(patch: Patch) -> None:
     def unproven(view: View, pending: Any, purse: Any, sequence: int, *rest: Any) -> Any:
-        return shared.committed(view, pending, purse, sequence + 7, *rest)
+        another = purse.proof._replace(sequence=sequence + 7)
+        return shared.committed(view, pending, purse._replace(proof=another), sequence, *rest)
 
     patch.setattr(purse_unload, "committed", unproven)
 
@@ -148,7 +149,7 @@ def short_reload_is_half_done(patch: Patch) -> None:
         return issuer.reload_pin(view, command)
 
     patch.setitem(dispatch.HANDLERS, "RELOAD PIN", lax)
-    patch.setattr(dispatch, "_TABLES", dispatch._Tables())
+    patch.setattr(dispatch, "TABLES", dispatch.Tables())
 
 
 def group_applied_by_halves(patch: Patch) -> None:

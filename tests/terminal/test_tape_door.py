@@ -108,3 +108,54 @@ def test_some_card_must_be_named(tmp_path: Path) -> None:
     assert call("tape", "run", file).code == 2
     assert call("tape", "run", file, "--reader", "0", "--random", "11").code == 2
     assert call("tape", "run", tmp_path / "none.apdu", "--card", "x").code == 2
+
+
+def test_the_security_module_is_the_card_behind_the_others(card: Path, tmp_path: Path) -> None:
+    psam = tmp_path / "till.card"
+    assert call("card", "new", "--profile", "psam", psam).code == 0
+    file = tape(tmp_path, "> 0084000004", "< 01010101 9000", ".card 1", "send: 0084000004", "receive: 02020202 9000")
+    ended = call("tape", "run", file, "--card", card, "--psam", psam, "--random", "01010101,02020202")
+    assert ended.code == 0, ended.complaint
+    alone = tape(tmp_path, "0084000004 [03030303] = 9000", name="alone.apdu")
+    assert call("tape", "run", alone, "--psam", psam, "--random", "03030303").code == 0
+    assert call("tape", "run", file, "--card", card, "--psam", tmp_path / "none.card").code == 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "complaint"),
+    [
+        ("", "number 1 is empty"),
+        ("11223344,", "number 2 is empty"),
+        ("11223344,5566778", "number 2, '5566778', is no whole bytes"),
+        ("0x11223344", "number 1, '0x11223344', is no whole bytes"),
+    ],
+)
+def test_random_numbers_are_hex_with_commas(card: Path, tmp_path: Path, numbers: str, complaint: str) -> None:
+    ended = call("tape", "run", tape(tmp_path, "0084000004"), "--card", card, "--random", numbers)
+    assert ended.code == 2
+    assert complaint in ended.complaint
+    assert call("apdu", "send", "--card", card, "0084000004", "--random", numbers).code == 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "complaint"),
+    [
+        ("11223344", "test.apdu:2:1: the card needs a random number of 8 bytes, its 2.: no more were given"),
+        ("11223344,55667788", "test.apdu:2:1: the card's random number 2 must have 8 bytes, the one given has 4"),
+        ("112233", "test.apdu:1:1: the card's random number 1 must have 4 bytes, the one given has 3"),
+    ],
+)
+def test_random_numbers_that_do_not_fit_are_told_with_the_line(
+    card: Path, tmp_path: Path, numbers: str, complaint: str
+) -> None:
+    file = tape(tmp_path, "0084000004", "0084000008")
+    ended = call("tape", "run", file, "--card", card, "--random", numbers)
+    assert (ended.code, ended.complaint.endswith(complaint)) == (7, True), ended.complaint
+
+
+def test_random_numbers_left_over_are_told(card: Path, tmp_path: Path) -> None:
+    file = tape(tmp_path, "0084000004")
+    ended = call("tape", "run", file, "--card", card, "--random", "11 22 33 44, 55667788, 99")
+    assert (ended.code, ended.complaint) == (0, "2 of the random numbers were not needed\n")
+    ended = call("apdu", "send", "--card", card, "0084000004", "--random", "11223344,55667788")
+    assert (ended.code, ended.complaint) == (0, "1 of the random numbers were not needed\n")

@@ -19,7 +19,7 @@ pytestmark = [  # the oracles still use the old home of 3DES and its short keys
 ]
 
 KEYS = st.binary(min_size=16, max_size=16)
-MESSAGES = st.binary(max_size=80)
+MESSAGES = st.binary(max_size=80) | st.binary(min_size=90, max_size=300)  # a transaction's, and a batch of keys
 
 
 @given(KEYS, MESSAGES)
@@ -36,6 +36,12 @@ def test_retail_mac(key: bytes, message: bytes) -> None:
     assert ours == psec_mac.generate_retail_mac(key[:8], key[8:], message, 2)
     assert ours == pyemv.mac.mac_iso9797_3(key[:8], key[8:], message, 2)
     assert mac4(cipher(key, Algorithm.TDES), message) == ours[:4]
+
+
+@given(KEYS, st.binary(min_size=8, max_size=300), st.binary(min_size=8, max_size=8))
+def test_an_initial_value_is_mixed_into_the_first_block(key: bytes, message: bytes, iv: bytes) -> None:
+    mixed = bytes(one ^ other for one, other in zip(message, iv, strict=False)) + message[8:]
+    assert mac8(cipher(key, Algorithm.TDES), message, iv) == psec_mac.generate_retail_mac(key[:8], key[8:], mixed, 2)
 
 
 @given(KEYS, MESSAGES)

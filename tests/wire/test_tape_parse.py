@@ -196,5 +196,5 @@ def test_the_example_in_the_package_docstring_is_a_tape() -> None:
     example = "\n".join(line[4:] for line in lines if line.startswith("    "))
     tape = parse(example, include=lambda name: "805C000204 (9000)")
     assert [type(statement).__name__ for statement in tape.statements] == [
-        *("Define", "Reset", "Send", "Send", "Send", "Repeat", "SwitchCard", "Send")
+        *("Define", "Reset", "Send", "Send", "Send", "Send", "Send", "Repeat", "SwitchCard", "Send")
     ]

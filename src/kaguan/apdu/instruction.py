@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Flag, auto
+from enum import Flag, IntFlag, auto
 from typing import NamedTuple
 
 
@@ -20,8 +20,10 @@ class Stage(Flag):
     APPLICATION_BLOCKED = auto()  # the current application is blocked, for now or for ever
 
 
-class CommandSet(Flag):
+class CommandSet(IntFlag):
     """What an operating system understands; a card profile names the sets that its cards have."""
+
+    __hash__ = int.__hash__  # without the enumeration's call: every command finds its card's table by it
 
     BASIC = auto()  # files, PIN, authentication, blocking
     SOCIAL = auto()  # the social security card's own (LD/T 32.5)
@@ -108,6 +110,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.4"),
     Instruction("WRITE KEY", 0x84, 0xD4, None, _CREATING, _CREATION, "FMCOS 2.0 user manual", secret=True),
     Instruction("WRITE KEY (native, protected)", 0x84, 0xD4, None, _IN_USE, _NATIVE, "FMCOS 2.0", secret=True),
+    Instruction("WRITE KEY (security module)", 0x84, 0xD4, None, _IN_USE, _MODULE, "JR/T 0025.9", secret=True),
     Instruction("WRITE KEY (native)", 0x80, 0xD4, None, _IN_USE, _NATIVE, "FMCOS 2.0", secret=True),
     Instruction("CREATE FILE (native)", 0x80, 0xE0, None, _IN_USE, _NATIVE, "FMCOS 2.0"),
     Instruction("ERASE DF", 0x80, 0x0E, None, _IN_USE, _NATIVE, "FMCOS 2.0"),

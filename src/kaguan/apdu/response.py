@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kaguan.apdu.errors import ApduSyntaxError
-from kaguan.apdu.status import StatusWord
+from kaguan.apdu.status import OK, StatusWord
 
 
 class ResponseApdu(NamedTuple):
@@ -23,7 +23,8 @@ class ResponseApdu(NamedTuple):
         """
         if len(raw) < 2:
             raise ApduSyntaxError(f"a response has at least 2 bytes, this has {len(raw)}")
-        return cls(raw[:-2], StatusWord(raw[-2] << 8 | raw[-1]))
+        sw = raw[-2] << 8 | raw[-1]
+        return cls(raw[:-2], OK if sw == OK else StatusWord(sw))
 
     def __bytes__(self) -> bytes:
         return self.data + bytes(self.sw)

@@ -16,6 +16,7 @@ MEANINGS: dict[int, str] = {
     0x6700: "wrong length",
     0x6881: "logical channel not supported",
     0x6882: "secure messaging not supported",
+    0x6884: "command chaining not supported",
     0x6900: "class byte and file protection do not match",
     0x6901: "command not allowed in this state",
     0x6981: "command incompatible with the file",

@@ -114,13 +114,22 @@ def records(raw: bytes) -> Iterator[tuple[int, bytes]]:
     Raises:
         TlvSyntaxError: when the reader comes to a record that is cut off, with its offset.
     """
+    for whole in raw_records(raw):
+        yield whole[0], whole[2:]
+
+
+def raw_records(raw: bytes) -> Iterator[bytes]:
+    """Each card record in turn, its tag and its length included.
+
+    Raises:
+        TlvSyntaxError: when the reader comes to a record that is cut off, with its offset.
+    """
     offset, size = 0, len(raw)
     while offset < size:
-        start = offset + 2
-        if start > size or start + raw[offset + 1] > size:
+        end = offset + 2 + raw[offset + 1] if offset + 1 < size else size + 1
+        if end > size:
             raise TlvSyntaxError(f"offset {offset}: record {raw[offset]:02X} is cut off")
-        end = start + raw[offset + 1]
-        yield raw[offset], raw[start:end]
+        yield raw[offset:end]
         offset = end
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.image import (
+    ACTIVATED,
+    IN_CREATION,
     MASTER_FILE,
     ONE_BYTE,
+    ROOT,
+    TYPE_BYTE,
     Address,
     CardImage,
     CardKey,
     CardPin,
     Dedicated,
     Elementary,
-    Lifecycle,
-    key_address,
 )
 from kaguan.card_os.outcome import Refuse, View
 from kaguan.card_os.profile.rules import LOCAL, AccessRule
@@ -37,11 +39,15 @@ def require(view: View, rule: AccessRule) -> None:
 
     Refuses: 6982.
     """
-    if view.image.lifecycle is Lifecycle.CREATION:
-        if TRANSPORT_RIGHT not in view.session.rights:
+    rights = view.session.rights
+    if view.image.lifecycle is IN_CREATION:
+        if TRANSPORT_RIGHT not in rights:
             raise Refuse(0x6982)
-    elif not rule.allows(view.session.rights):
-        raise Refuse(0x6982)
+        return
+    for alternative in rule.alternatives:  # what `rule.allows` asks, without a call more for every command
+        if alternative <= rights:
+            return
+    raise Refuse(0x6982)
 
 
 def require_access(view: View, command: CommandApdu, file: Elementary, *, write: bool) -> None:
@@ -68,16 +74,24 @@ def require_transport(view: View) -> None:
         raise Refuse(0x6982)
 
 
-def scopes(view: View, reference: int) -> Iterator[Address]:
+@lru_cache(maxsize=1024)
+def lineage(here: Address) -> tuple[Address, ...]:
+    """The dedicated file and every one above it; remembered, because every command asks."""
+    return tuple(here[:size] for size in range(len(here), 0, -2))
+
+
+@lru_cache(maxsize=1024)
+def _everywhere(here: Address) -> tuple[Address, ...]:
+    return (*lineage(here), ROOT)
+
+
+def scopes(view: View, reference: int) -> tuple[Address, ...]:
     """Where an object with this reference may lie: here when it is local, or the card knows no others; otherwise also
     in every file above, and last in the chip itself, where a blank one has its transport key."""
     here = view.session.current
-    yield here
-    if view.chip.behaviour.local_references:
-        return
-    while here and not reference & LOCAL:
-        here = here[:-2]
-        yield here
+    if reference & LOCAL or view.chip.behaviour.local_references:
+        return (here,)
+    return _everywhere(here)
 
 
 def find_pin(view: View, reference: int) -> tuple[Address, CardPin]:
@@ -101,9 +115,13 @@ def find_key(
 
     Refuses: `absent` no such key.
     """
-    keys = view.image.keys
+    keys, here = view.image.keys, view.session.current
+    name = TYPE_BYTE[usage] + ONE_BYTE[reference]
+    versions = keys.get(here + name)
+    if versions and version is None:
+        return here, versions[0]  # as nearly always
     for scope in scopes(view, reference):
-        for key in keys.get(key_address(scope, usage, reference), ()):
+        for key in keys.get(scope + name, ()):
             if version is None or key.version == version:
                 return scope, key
     raise Refuse(absent)
@@ -114,13 +132,23 @@ def first_key(view: View, usage: Usage, *, absent: int = 0x6A88) -> tuple[Addres
 
     Refuses: `absent` no such key.
     """
-    keys = view.image.keys
-    for reference in range(ABSENT):
-        for scope in scopes(view, reference):
-            versions = keys.get(key_address(scope, usage, reference))
-            if versions:
-                return scope, versions[0]
+    keys, here = view.image.keys, view.session.current
+    for address in _places(here, usage, 1 if view.chip.behaviour.local_references else len(here) + 1):
+        versions = keys.get(address)
+        if versions:
+            return address[:-2], versions[0]
     raise Refuse(absent)
+
+
+@lru_cache(maxsize=64)
+def _places(here: Address, usage: Usage, levels: int) -> tuple[Address, ...]:
+    """Where a key of this usage may lie, in so many files upwards, the lowest reference first; a local one lies here
+    alone. Remembered as `lineage` is."""
+    return tuple(
+        scope + TYPE_BYTE[usage] + ONE_BYTE[reference]
+        for reference in range(ABSENT)
+        for scope in _everywhere(here)[: 1 if reference & LOCAL else levels]
+    )
 
 
 def card_code(image: CardImage) -> bytes:
@@ -143,14 +171,17 @@ def current_dedicated(view: View) -> Dedicated:
 def addressed_file(view: View, sfi: int) -> tuple[Address, Elementary]:
     """The file with this short identifier in the current dedicated file; the current file for 0.
 
-    Refuses: 6A82 no file has the identifier, 6986 no current file.
+    Refuses: 6A82 no file has the identifier, 6986 no current file, 6981 the current file is a purse or a key file.
     """
     files = view.image.files
     if sfi == 0:
         address = view.session.file
         if address is None:
             raise Refuse(0x6986)
-        return address, files[address]
+        file = files.get(address)
+        if file is None:
+            raise Refuse(0x6981)
+        return address, file
     here = view.session.current
     for address in (here + b"\xef" + ONE_BYTE[sfi], here + b"\x00" + ONE_BYTE[sfi]):
         file = files.get(address)
@@ -160,11 +191,10 @@ def addressed_file(view: View, sfi: int) -> tuple[Address, Elementary]:
 
 
 def blocked(view: View) -> bool:
-    """Whether the current dedicated file, or one above it other than the master file, is blocked."""
-    here = view.session.current
-    while len(here) >= len(MASTER_FILE):
-        dedicated = view.image.dedicated.get(here)
-        if dedicated is not None and dedicated.lifecycle is not Lifecycle.ACTIVATED:
+    """Whether the current dedicated file, or one above it, is blocked."""
+    files = view.image.dedicated
+    for address in lineage(view.session.current):
+        dedicated = files.get(address)
+        if dedicated is not None and dedicated.lifecycle is not ACTIVATED:
             return True
-        here = here[:-2]
     return False

@@ -1,7 +1,8 @@
 """From a command to its outcome: the one place that finds the handler, shapes the answer and turns refusals into words.
 
-Order of refusals before any handler: 6A81 card blocked, 6E00 class, 6881 logical channel, 6D00 instruction, 6A86 P1,
-6985 not in this stage of the chip's life, 6A81 application blocked.
+Before any handler. Refuses, in this order: 6A81 card blocked, 6E00 class, 6881 (`wire.channel`) another logical channel
+than the basic one, 6884 (`wire.chaining`) command chaining, 6882 (`wire.messaging`) secure messaging that the command
+does not have, 6D00 instruction, 6A86 P1, 6985 not in this stage of the chip's life, 6A81 application blocked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kaguan.card_os.commands import (
     issuer,
     medical,
     module,
+    module_keys,
     native_files,
     native_keys,
     pin,
@@ -34,9 +36,10 @@ from kaguan.card_os.commands import (
     records,
     select,
 )
-from kaguan.card_os.image import CardImage, Lifecycle
+from kaguan.card_os.image import ACTIVATED, IN_CREATION, CardImage, Lifecycle
 from kaguan.card_os.outcome import Chip, Outcome, Refuse, View
 from kaguan.card_os.profile.model import Unasked
+from kaguan.card_os.profile.wire import Wire
 from kaguan.card_os.session import Session, settled
 
 Handler = Callable[[View, CommandApdu], Outcome]
@@ -69,6 +72,7 @@ HANDLERS: dict[str, Handler] = {
     "INITIALIZE FOR DESCRYPT": module.lend_key,
     "INITIALIZE FOR DESCRYPT (process key)": module.lend_process_key,
     "DESCRYPT": module.descrypt,
+    "WRITE KEY (security module)": module_keys.write_key,
     "INITIALIZE FOR PURCHASE": purse_purchase.initialize_for_purchase,
     "CREDIT FOR LOAD": purse_load.credit_for_load,
     "DEBIT FOR PURCHASE": purse_purchase.debit_for_purchase,
@@ -87,7 +91,7 @@ HANDLERS: dict[str, Handler] = {
     "APPLICATION UNBLOCK (purse)": issuer.unblock_application,
     "CARD BLOCK (purse)": issuer.block_card,
     "GET DATA (card code)": data.get_card_code,
-    "WRITE KEY (native, protected)": native_keys.write_key,
+    "WRITE KEY (native, protected)": native_keys.write_protected_key,
     "WRITE KEY (native)": native_keys.write_key,
     "CREATE FILE (native)": native_files.create_file,
     "ERASE DF": native_files.erase_dedicated,
@@ -102,37 +106,56 @@ HANDLERS: dict[str, Handler] = {
     "WRITE KEY": creation.write_key,
 }
 
-_Row = tuple[Handler, Stage]
+
+class _Row(NamedTuple):
+    """A handler, the stages in which it serves, and whether a blocked application is one of them."""
+
+    handler: Handler
+    stages: Stage
+    while_blocked: bool
 
 
 class _Table(NamedTuple):
     """Rows by CLA and INS as one number, and which classes there are at all."""
 
+    creating: dict[int, _Row]  # what a chip serves until it is sealed, a P1 that chooses before CLA and INS
+    in_use: dict[int, _Row]  # and what afterwards
     plain: dict[int, _Row]
-    in_use: dict[int, _Row]  # those of them that a sealed card serves: the short way
     by_p1: dict[int, dict[int, _Row]]
     classes: frozenset[int]
 
 
-class _Tables(dict[CommandSet, _Table]):
+_NOTHING: dict[int, _Row] = {}
+
+
+class Tables(dict[CommandSet, _Table]):
     """The table of each combination of command sets, made when a card first asks for it."""
 
     def __missing__(self, commands: CommandSet) -> _Table:
         rows = [row for row in INSTRUCTIONS if row.sets & commands]
-        table = _Table({}, {}, {}, frozenset(row.cla for row in rows))
+        table = _Table({}, {}, {}, {}, frozenset(row.cla for row in rows))
         for row in rows:
-            header, entry = row.cla << 8 | row.ins, (HANDLERS[row.name], row.stages)
-            if row.p1 is not None:
+            header = row.cla << 8 | row.ins
+            entry = _Row(HANDLERS[row.name], row.stages, Stage.APPLICATION_BLOCKED in row.stages)
+            if row.p1 is None:
+                table.plain[header] = entry
+            else:
                 table.by_p1.setdefault(header, {})[row.p1] = entry
-                continue
-            table.plain[header] = entry
+            place = header if row.p1 is None else 1 << 24 | row.p1 << 16 | header
+            if Stage.CREATION in row.stages:
+                table.creating[place] = entry
             if Stage.OPERATIONAL in row.stages:
-                table.in_use[header] = entry
+                table.in_use[place] = entry
         self[commands] = table
         return table
 
 
-_TABLES = _Tables()
+CHANNEL, MESSAGING, CHAINED = 0x03, 0x0C, 0x10
+"""What the bits of an interindustry class byte ask for (ISO/IEC 7816-4, table 2)."""
+
+
+TABLES = Tables()
+_new = tuple.__new__  # as in `apdu.command`
 _GET_RESPONSE = GET_RESPONSE.cla << 8 | GET_RESPONSE.ins
 
 
@@ -143,22 +166,26 @@ def execute(image: CardImage, session: Session, command: CommandApdu, chip: Chip
     """
     header = command.cla << 8 | command.ins
     if header == _GET_RESPONSE:
-        return _get_response(image, session, command, chip)
+        return get_response(image, session, command, chip)
     rest = settled(session)
-    view = View(image, rest, session.challenge, session.pending, chip, session.module)
+    view = _new(View, (image, rest, session.challenge, session.pending, chip, session.module))
     try:
-        table = _TABLES[chip.behaviour.commands]
-        row = table.in_use.get(header)
-        if row is None or image.lifecycle is not Lifecycle.ACTIVATED:
+        table, lifecycle = TABLES[chip.behaviour.commands], image.lifecycle
+        in_use = lifecycle is ACTIVATED
+        served = table.in_use if in_use else table.creating if lifecycle is IN_CREATION else _NOTHING
+        row = served.get(header) or served.get(1 << 24 | command.p1 << 16 | header)
+        if row is None:
             row = _admitted(view, command, header, table)
-        handler, stages = row
-        in_use = image.lifecycle is Lifecycle.ACTIVATED
-        if in_use and Stage.APPLICATION_BLOCKED not in stages and blocked(view):
+        handler, _, while_blocked = row
+        if in_use and not while_blocked and blocked(view):
             raise Refuse(0x6A81)
         outcome = handler(view, command)
     except Refuse as refusal:
         return Outcome(b"", refusal.sw, rest)
-    return _shaped(outcome, command, chip) if outcome.data else outcome
+    data, ne = outcome.data, command.ne
+    if not data or (ne is not None and len(data) <= ne):
+        return outcome  # as it is: nobody can tell the two ways to carry it apart
+    return _shaped(outcome, command, chip)
 
 
 def _admitted(view: View, command: CommandApdu, header: int, table: _Table) -> _Row:
@@ -170,13 +197,26 @@ def _admitted(view: View, command: CommandApdu, header: int, table: _Table) -> _
     if row is None:
         if header in table.by_p1:
             raise Refuse(0x6A86)
-        if command.cla in table.classes:
-            raise Refuse(0x6D00)
-        raise Refuse(0x6881 if command.cla & 0xFC == 0 else 0x6E00)
-    stage = Stage.CREATION if lifecycle is Lifecycle.CREATION else Stage.OPERATIONAL
-    if stage not in row[1]:
+        raise Refuse(_unknown(command.cla, command.ins, table, view.chip.behaviour.wire))
+    stage = Stage.CREATION if lifecycle is IN_CREATION else Stage.OPERATIONAL
+    if stage not in row.stages:
         raise Refuse(0x6985)
     return row
+
+
+def _unknown(cla: int, ins: int, table: _Table, wire: Wire) -> int:
+    """Why no row has this class and instruction (ISO/IEC 7816-4, 5.4.1): what the class byte asks for, or either."""
+    if cla & 0xE0:
+        further = cla & 0xC0 == 0x40  # the further interindustry classes are those of channels 4 to 19
+        return wire.channel if further else 0x6D00 if cla in table.classes else 0x6E00
+    if cla & CHANNEL:
+        return wire.channel
+    if cla & CHAINED:
+        return wire.chaining
+    plain = ins in table.plain or ins in table.by_p1 or ins == GET_RESPONSE.ins  # class 00
+    if cla & MESSAGING and (plain or cla not in table.classes):
+        return wire.messaging
+    return 0x6D00
 
 
 def _shaped(outcome: Outcome, command: CommandApdu, chip: Chip) -> Outcome:
@@ -191,25 +231,23 @@ def _shaped(outcome: Outcome, command: CommandApdu, chip: Chip) -> Outcome:
             return outcome
         kept = session._replace(waiting=data, waiting_sw=sw)
         return Outcome(b"", 0x6100 | (len(data) & 0xFF if len(data) < 256 else 0), kept, groups)
-    if len(data) <= ne:
-        return outcome
     rest = data[ne:]
     return Outcome(data[:ne], 0x6100 | min(len(rest), 0xFF), session._replace(waiting=rest, waiting_sw=sw), groups)
 
 
-def _get_response(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
+def get_response(image: CardImage, session: Session, command: CommandApdu, chip: Chip) -> Outcome:
     """The bytes that wait. While there are any, a challenge or a begun transaction stays good: GET RESPONSE belongs to
     the command before.
 
-    Refuses, in this order: 6A81 card blocked, 6A86 P1 or P2, the profile's word when nothing waits, 6700 no Le,
-    6Cxx an Le longer than what waits.
+    Refuses, in this order: 6A81 card blocked, 6A86 P1 or P2, 6985 (`nothing_waiting`) nothing waits, 6700 no Le,
+    or data, 6Cxx an Le longer than what waits.
     """
     waiting = session.waiting
     sw = 0x9000
     if image.lifecycle is Lifecycle.TERMINATED:
         sw = 0x6A81
     elif command.p1 or command.p2:
-        sw = 0x6A86
+        sw, session = 0x6A86, session if waiting else settled(session)
     elif not waiting:
         sw, session = chip.behaviour.nothing_waiting, settled(session)
     elif command.ne is None or command.data:

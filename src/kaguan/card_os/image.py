@@ -22,6 +22,8 @@ ROOT: Address = b""
 MASTER_FILE: Address = b"\x3f\x00"
 
 ONE_BYTE = tuple(bytes((value,)) for value in range(256))
+_new = tuple.__new__  # as in `apdu.command`
+TYPE_BYTE: Mapping[Usage, bytes] = {usage: ONE_BYTE[code] for usage, code in TYPE_OF_USAGE.items()}
 
 
 class Lifecycle(IntEnum):
@@ -31,6 +33,10 @@ class Lifecycle(IntEnum):
     ACTIVATED = 0x05
     DEACTIVATED = 0x04  # blocked, can be unblocked
     TERMINATED = 0x0C  # blocked for ever
+
+
+# By their own names for what every command asks: an enumeration takes ten times as long to find them.
+IN_CREATION, ACTIVATED = Lifecycle.CREATION, Lifecycle.ACTIVATED
 
 
 class KeyFile(NamedTuple):
@@ -95,6 +101,9 @@ class Elementary(NamedTuple):
     records: tuple[bytes, ...]
     protection: Protection = Protection()
 
+    def __repr__(self) -> str:
+        return f"<Elementary {self.kind.name}, {len(self.content)} bytes, {len(self.records)} records>"
+
 
 NO_STATE = 0xFF
 """A key or PIN that sets no state register: a card that keeps rights and no states."""
@@ -117,6 +126,14 @@ class CardKey(NamedTuple):
     next_state: int = NO_STATE
     messaging: Messaging = Messaging.NONE
     code: int | None = None
+
+    def with_tries(self, tries_left: int) -> CardKey:
+        """The same key with so many tries left."""
+        # Spelled out, because `_replace` costs three times as much and every authentication does it twice.
+        usage, reference, version, algorithm, value, _, tries, use, change, next_state, messaging, code = self
+        return CardKey(
+            usage, reference, version, algorithm, value, tries_left, tries, use, change, next_state, messaging, code
+        )
 
     def __repr__(self) -> str:
         return f"<CardKey {self.usage} {self.reference:02X} version {self.version}>"
@@ -176,6 +193,16 @@ class Purse(NamedTuple):
     proof: Proof | None
     overdraft_limit_fen: int = 0
 
+    def after_online(self, balance_fen: int, proof: Proof) -> Purse:
+        """The purse with this balance after one more online transaction, proven so."""
+        rules, _, online_sequence, offline_sequence, _, limit_fen = self
+        return _new(Purse, (rules, balance_fen, online_sequence + 1, offline_sequence, proof, limit_fen))
+
+    def after_offline(self, balance_fen: int, proof: Proof) -> Purse:
+        """The purse with this balance after one more offline transaction, proven so."""
+        rules, _, online_sequence, offline_sequence, _, limit_fen = self
+        return _new(Purse, (rules, balance_fen, online_sequence, offline_sequence + 1, proof, limit_fen))
+
 
 class CardImage(NamedTuple):
     """Everything that survives without power."""
@@ -195,7 +222,17 @@ class CardImage(NamedTuple):
 
 def key_address(dedicated: Address, usage: Usage, reference: int) -> Address:
     """Where the versions of this key are kept."""
-    return dedicated + bytes((TYPE_OF_USAGE[usage], reference))
+    return dedicated + TYPE_BYTE[usage] + ONE_BYTE[reference]
+
+
+def internal_file(image: CardImage, address: Address) -> bool:
+    """Whether a purse or a native card's key file stands at the address: what only commands of its own reach."""
+    here, fid = address[:-2], address[-2:]
+    if fid[:1] == b"\0" and here + fid[1:] in image.purses:
+        return True
+    dedicated = image.dedicated.get(here)
+    key_file = dedicated.region.key_file if dedicated and dedicated.region else None
+    return key_file is not None and key_file.fid == int.from_bytes(fid, "big")
 
 
 def blank_image(profile: str, atr: bytes, transport: CardKey) -> CardImage:

@@ -23,8 +23,9 @@ from kaguan.card_os.image import (
     Purse,
     PurseRules,
     Region,
+    internal_file,
 )
-from kaguan.card_os.profile.keydata import PIN_TYPE, USAGE_OF_TYPE
+from kaguan.card_os.profile.keydata import PIN_TYPE, TYPE_OF_USAGE, USAGE_OF_TYPE
 from kaguan.card_os.profile.model import FileKind, LogLayout
 from kaguan.card_os.profile.native import Native
 from kaguan.card_os.profile.rules import AccessRule, native_rule, pin_right
@@ -55,7 +56,8 @@ HOLDER_PIN = 0x00
 _VERSIONED = frozenset({0x30, 0x31, 0x32, 0x34, 0x3C, 0x3D, 0x3E, 0x3F})
 _AUTHENTICATION = 0x39
 _COUNTING = frozenset({0x36, 0x37, 0x38})
-_ALGORITHMS = {8: Algorithm.DES, 16: Algorithm.TDES}
+KEY_SIZES = (8, 16)
+_ALGORITHMS = dict(zip(KEY_SIZES, (Algorithm.DES, Algorithm.TDES), strict=True))
 UNCOUNTED_TRIES = 15  # of keys whose record has no counter
 PIN_SIZES = range(2, 9)
 FILLING = b"\xff"  # behind the digits of a PIN
@@ -183,10 +185,19 @@ class KeyRecord(NamedTuple):
             raise CodecError(f"no key of type {type_byte:02X} has {len(value)} bytes")
         if type_byte == PIN_TYPE:
             value = value.rstrip(FILLING)
-            if len(value) not in sizes:
-                raise CodecError("a PIN of filling alone")
+            if len(value) not in sizes or not value.hex().removesuffix("f").isdecimal():
+                raise CodecError("a PIN that is no decimal digits with filling behind them")
         messaging = _KEY_MESSAGING[raw[0] & ~TYPE_BITS & 0xFF]
         return cls(type_byte, messaging, native_rule(raw[1]), native_rule(raw[2]), raw[3], raw[4], value)
+
+    @classmethod
+    def renewed(cls, key: CardKey, value: bytes) -> KeyRecord:
+        """The record of the key with this value, and with all its tries."""
+        type_byte = TYPE_OF_USAGE[key.usage]
+        versioned = type_byte in _VERSIONED
+        first = key.version if versioned else key.next_state
+        second = (key.code or 0) if versioned else key.tries << 4 | key.tries
+        return cls(type_byte, key.messaging, key.use, key.change, first, second, value)
 
     def key(self, reference: int) -> CardKey:
         """The key, all but a PIN. Versioned keys have version and algorithm, 39 its next state and tries, others tries;
@@ -291,12 +302,7 @@ def key_room_left(image: CardImage, here: Address, key_file: KeyFile) -> int:
 def taken(image: CardImage, here: Address, fid: bytes) -> bool:
     """Whether a file of this identifier lies in the dedicated file."""
     address = here + fid
-    if address in image.dedicated or address in image.files:
-        return True
-    region = image.dedicated[here].region
-    if region and region.key_file and region.key_file.fid == int.from_bytes(fid, "big"):
-        return True
-    return fid[0] == 0 and here + fid[1:] in image.purses
+    return address in image.dedicated or address in image.files or internal_file(image, address)
 
 
 def empty(image: CardImage, here: Address) -> bool:

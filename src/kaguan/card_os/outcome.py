@@ -26,6 +26,9 @@ class Outcome(NamedTuple):
     session: Session
     groups: tuple[Group, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Outcome {self.sw:04X}, {len(self.data)} bytes, {len(self.groups)} groups>"
+
 
 class View(NamedTuple):
     """What a handler sees.

@@ -22,6 +22,8 @@ FRESH = 0x202
 
 NO_RIGHTS: frozenset[int] = frozenset()
 
+_new = tuple.__new__  # as in `apdu.command`
+
 
 class PendingTransaction(NamedTuple):
     """A purse transaction that INITIALIZE began and the very next command may finish. `cache` holds the records that a
@@ -36,6 +38,9 @@ class PendingTransaction(NamedTuple):
     key_reference: int
     cache: tuple[PutRecord, ...] = ()
     shares: bytes = b""  # a medical purchase's three amounts
+
+    def __repr__(self) -> str:
+        return f"<PendingTransaction of type {self.transaction_type:02X}, {len(self.cache)} records>"
 
 
 class ModulePurchase(NamedTuple):
@@ -85,6 +90,24 @@ class Session(NamedTuple):
     waiting_sw: int = 0x9000
     module: ModuleState | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<Session in {self.current.hex().upper()}, {len(self.rights)} rights, {len(self.waiting)} bytes waiting>"
+        )
+
+    def at(self, file: Address, record: int = 0) -> Session:
+        """Standing in this elementary file with the rights that it has; nothing is begun."""
+        return Session(self.current, file, record, self.rights)
+
+    def begun(self, pending: PendingTransaction) -> Session:
+        """Standing where it stands, in the middle of this transaction."""
+        current, file, record, rights, _, _, _, _, _ = self
+        return _new(Session, (current, file, record, rights, b"", pending, b"", 0x9000, None))
+
+    def with_rights(self, rights: frozenset[int]) -> Session:
+        """Standing where it stands with these rights; nothing is begun."""
+        return Session(self.current, self.file, self.record, rights)
+
 
 NATIVE_START = frozenset({DF_STATE, MF_STATE})
 """The rights of a native card after reset: both registers stand at 0."""
@@ -111,8 +134,9 @@ def earned(rights: frozenset[int], current: Address, right: int, next_state: int
 def settled(session: Session) -> Session:
     """The session that a command leaves unless it says otherwise: challenge, begun transaction and waiting bytes are
     gone, because they serve the next command only (law 4)."""
-    if session.challenge or session.pending or session.waiting or session.module:
-        return Session(session.current, session.file, session.record, session.rights)
+    current, file, record, rights, challenge, pending, waiting, _, module = session
+    if challenge or pending or waiting or module:
+        return _new(Session, (current, file, record, rights, b"", None, b"", 0x9000, None))
     return session
 
 

@@ -21,6 +21,7 @@ from kaguan.card_os.image import (
 )
 
 _Value = TypeVar("_Value")
+_new = tuple.__new__  # as in `apdu.command`
 
 
 class PutDedicated(NamedTuple):
@@ -31,7 +32,9 @@ class PutDedicated(NamedTuple):
 
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
-        return image._replace(dedicated={**image.dedicated, self.address: self.dedicated})
+        profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+        dedicated = {**dedicated, self.address: self.dedicated}
+        return CardImage(profile, atr, lifecycle, dedicated, files, keys, pins, purses)
 
 
 class PutElementary(NamedTuple):
@@ -52,12 +55,17 @@ class PutBytes(NamedTuple):
     offset: int
     data: bytes
 
+    def __repr__(self) -> str:
+        return f"<PutBytes {self.address.hex().upper()} at {self.offset}, {len(self.data)} bytes>"
+
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
         file = image.files[self.address]
         end = self.offset + len(self.data)
-        content = file.content[: self.offset] + self.data + file.content[end:]
-        return _with_file(image, self.address, file._replace(content=content))
+        kind, read, update, size, record_size, content, records, protection = file
+        content = content[: self.offset] + self.data + content[end:]
+        changed = Elementary(kind, read, update, size, record_size, content, records, protection)
+        return _with_file(image, self.address, changed)
 
 
 class PutRecord(NamedTuple):
@@ -67,11 +75,14 @@ class PutRecord(NamedTuple):
     position: int
     record: bytes
 
+    def __repr__(self) -> str:
+        return f"<PutRecord {self.address.hex().upper()} at {self.position}, {len(self.record)} bytes>"
+
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
         file = image.files[self.address]
         records = (*file.records[: self.position], self.record, *file.records[self.position + 1 :])
-        return _with_file(image, self.address, file._replace(records=records))
+        return PutRecords(self.address, records).put(image)
 
 
 class PutRecords(NamedTuple):
@@ -80,10 +91,16 @@ class PutRecords(NamedTuple):
     address: Address
     records: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        return f"<PutRecords {self.address.hex().upper()}, {len(self.records)} records>"
+
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
-        file = image.files[self.address]
-        return _with_file(image, self.address, file._replace(records=self.records))
+        address, records = self
+        profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+        kind, read, update, size, record_size, content, _, protection = files[address]
+        file = _new(Elementary, (kind, read, update, size, record_size, content, records, protection))
+        return _new(CardImage, (profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses))
 
 
 class PutKey(NamedTuple):
@@ -95,8 +112,8 @@ class PutKey(NamedTuple):
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
         address = key_address(self.dedicated, self.key.usage, self.key.reference)
-        others = (key for key in image.keys.get(address, ()) if key.version != self.key.version)
-        versions = tuple(sorted((*others, self.key), key=lambda key: key.version))
+        others = [key for key in image.keys.get(address, ()) if key.version != self.key.version]
+        versions = tuple(sorted((*others, self.key), key=_version)) if others else (self.key,)
         profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
         return CardImage(profile, atr, lifecycle, dedicated, files, {**keys, address: versions}, pins, purses)
 
@@ -122,7 +139,9 @@ class PutPurse(NamedTuple):
 
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
-        return image._replace(purses={**image.purses, self.address: self.purse})
+        address, purse = self
+        profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
+        return _new(CardImage, (profile, atr, lifecycle, dedicated, files, keys, pins, {**purses, address: purse}))
 
 
 class PutLifecycle(NamedTuple):
@@ -188,6 +207,10 @@ def _with_file(image: CardImage, address: Address, file: Elementary) -> CardImag
     # Spelled out, because `_replace` costs more than the write itself.
     profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
     return CardImage(profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses)
+
+
+def _version(key: CardKey) -> int:
+    return key.version
 
 
 def _without(table: Mapping[Address, _Value], address: Address, *, tail: int = 0) -> dict[Address, _Value]:

@@ -13,7 +13,6 @@ from kaguan.card_os.image import CardImage
 from kaguan.card_os.outcome import Chip
 from kaguan.card_os.profile import load_profile
 from kaguan.card_os.session import settled, start_of
-from kaguan.card_os.writes import Group
 from kaguan.emulator.nvm import Nvm, Power, PowerLost, Storage
 
 WRONG_LENGTH = b"\x67\x00"
@@ -62,18 +61,23 @@ class EmulatedCard:
         try:
             parsed = CommandApdu.parse(command)
         except ApduSyntaxError:
-            self._session = settled(self._session)
-            return WRONG_LENGTH
-        outcome = execute(self.nvm.image, self._session, parsed, self._chip)
-        if outcome.groups:
+            return self._failed(WRONG_LENGTH)
+        # A command of more than five bytes with Lc 00 has extended lengths.
+        if len(command) > 5 and not command[4] and not self._chip.behaviour.wire.extended_length:
+            return self._failed(WRONG_LENGTH)
+        data, sw, session, groups = execute(self.nvm.image, self._session, parsed, self._chip)
+        if groups:
             try:
-                self._commit(outcome.groups, parsed)
+                for group in groups:
+                    self.nvm.commit(group)
+            except PowerLost:
+                self._lose_power()
+                row = instruction_of(parsed.cla, parsed.ins, parsed.p1)
+                raise CardLost(row.name if row else "a command") from None
             except OSError:
-                self._session = settled(self._session)
-                return MEMORY_FAILURE
-        self._session = outcome.session
-        sw = outcome.sw
-        return outcome.data + bytes((sw >> 8, sw & 0xFF))
+                return self._failed(MEMORY_FAILURE)
+        self._session = session
+        return data + sw.to_bytes(2, "big")
 
     def reset(self) -> bytes:
         """The card has power, a whole memory and no session; its ATR.
@@ -98,11 +102,7 @@ class EmulatedCard:
         self._powered = False
         self._session = self._start
 
-    def _commit(self, groups: tuple[Group, ...], command: CommandApdu) -> None:
-        try:
-            for group in groups:
-                self.nvm.commit(group)
-        except PowerLost:
-            self._lose_power()
-            row = instruction_of(command.cla, command.ins, command.p1)
-            raise CardLost(row.name if row else "a command") from None
+    def _failed(self, sw: bytes) -> bytes:
+        """The answer of a card that could not do the command: what it was in the middle of is over."""
+        self._session = settled(self._session)
+        return sw

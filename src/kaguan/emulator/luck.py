@@ -11,8 +11,13 @@ class DealtRandom:
     """Random numbers dealt in order: the first to whoever asks first. Give it to a card as its `random`."""
 
     def __init__(self, numbers: Iterable[bytes]) -> None:
-        self._numbers = iter(tuple(numbers))
+        self._numbers = tuple(numbers)
         self._dealt = 0
+
+    @property
+    def left(self) -> int:
+        """How many of them nobody has asked for yet."""
+        return max(0, len(self._numbers) - self._dealt)
 
     def __call__(self, size: int) -> bytes:
         """The next number.
@@ -21,9 +26,9 @@ class DealtRandom:
             InputError: there is none left, or it has not `size` bytes.
         """
         self._dealt += 1
-        number = next(self._numbers, None)
-        if number is None:
+        if self._dealt > len(self._numbers):
             raise InputError(f"the card needs a random number of {size} bytes, its {self._dealt}.: no more were given")
+        number = self._numbers[self._dealt - 1]
         if len(number) != size:
             raise InputError(
                 f"the card's random number {self._dealt} must have {size} bytes, the one given has {len(number)}"

@@ -3,9 +3,6 @@ commands from what the profile says."""
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import xor
-
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.errors import ProfileError
 from kaguan.card_os.image import MASTER_FILE, CardImage, Lifecycle
@@ -19,13 +16,13 @@ ADD_KEY = 0x01
 def native_card(profile: CardProfile, serial: bytes) -> CardImage:
     """The card with this serial number, zeros before it up to 8 bytes.
 
-    Its ATR is what a PC/SC reader makes of the historical bytes of its ATS, with a check byte.
+    A card whose profile tells no key file has an empty master file. The ATR is what a PC/SC reader makes of the
+    historical bytes of the ATS.
 
     Raises:
         ProfileError: the card does not take what the profile says.
     """
     atr = profile.atr(serial.rjust(SERIAL_SIZE, b"\0"))
-    atr += bytes((reduce(xor, atr[1:]),))
     card = EmulatedCard(CardImage(profile.name, atr, Lifecycle.ACTIVATED, {}, {}, {}, {}, {}))
     native = profile.behaviour.native
     for ins, p1, p2, data in (
@@ -33,6 +30,8 @@ def native_card(profile: CardProfile, serial: bytes) -> CardImage:
         (0xE0, 0x00, 0x00, native.key_file),
         (0xD4, ADD_KEY, 0x00, native.transport_key),
     ):
+        if not data:
+            continue
         answer = card.transceive(bytes(CommandApdu(0x80, ins, p1, p2, data)))
         if answer != b"\x90\x00":
             raise ProfileError(f"the card answers {answer.hex().upper()} to 80 {ins:02X} {p1:02X} {p2:02X}")

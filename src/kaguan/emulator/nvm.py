@@ -23,24 +23,23 @@ class PowerLost(Exception):
 class Power:
     """The supply of a chip. It is steady until `cut_after` says when to fail."""
 
-    __slots__ = ("_left", "writes")
+    __slots__ = ("_left", "steady", "writes")
+
+    steady: bool
+    """No cut is planned."""
 
     def __init__(self) -> None:
-        self._left: int | None = None
+        self._left = 0
+        self.steady = True
         self.writes = 0
-
-    @property
-    def steady(self) -> bool:
-        """No cut is planned."""
-        return self._left is None
 
     def cut_after(self, writes: int) -> None:
         """The power will last for so many more physical writes and fail before the next."""
-        self._left = writes
+        self._left, self.steady = writes, False
 
     def restore(self) -> None:
         """The power is steady again."""
-        self._left = None
+        self.steady = True
 
     def spend(self) -> None:
         """One physical write may be done.
@@ -48,7 +47,7 @@ class Power:
         Raises:
             PowerLost: the power fails just before it.
         """
-        if self._left is not None:
+        if not self.steady:
             if self._left == 0:
                 raise PowerLost
             self._left -= 1

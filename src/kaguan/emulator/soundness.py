@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kaguan.apdu.errors import InputError
+from kaguan.apdu.errors import InputError, ProfileError
 from kaguan.card_os.image import (
     MASTER_FILE,
     ONE_BYTE,
@@ -19,13 +19,12 @@ from kaguan.card_os.image import (
     Lifecycle,
     key_address,
 )
-from kaguan.card_os.profile import FileKind, profile_names
-from kaguan.vault.vault import Usage
+from kaguan.card_os.profile import FileKind, load_profile
 
 _PURSE_TYPES = (b"\x01", b"\x02")
-_FOLDED_SIZE = 16
 _MOST_RECORDS = 0xFF
 _GREATEST_FILE = 0xFFFF
+_GREATEST_OVERDRAFT_FEN = 0xFF_FFFF
 
 
 def require_sound(image: CardImage) -> None:
@@ -39,7 +38,9 @@ def require_sound(image: CardImage) -> None:
 
 
 def _faults(image: CardImage) -> Iterator[str]:
-    if image.profile not in profile_names():
+    try:
+        load_profile(image.profile)
+    except ProfileError:
         yield f"profile {image.profile!r}, which Kaguan does not know"
     if image.lifecycle is not Lifecycle.CREATION and MASTER_FILE not in image.dedicated:
         yield "a sealed chip without a master file"
@@ -52,9 +53,11 @@ def _faults(image: CardImage) -> Iterator[str]:
     for address, pin in image.pins.items():
         if address[-1:] != ONE_BYTE[pin.reference]:
             yield f"a PIN at {address.hex()} that belongs elsewhere"
-    for address in image.purses:
+    for address, purse in image.purses.items():
         if address[-1:] not in _PURSE_TYPES:
             yield f"a purse at {address.hex()} of no known type"
+        if purse.overdraft_limit_fen > _GREATEST_OVERDRAFT_FEN:
+            yield f"a purse at {address.hex()} with an overdraft limit of more than three bytes"
 
 
 def _file_faults(file: Elementary) -> Iterator[str]:
@@ -63,6 +66,10 @@ def _file_faults(file: Elementary) -> Iterator[str]:
         yield f"has records of {file.record_size} bytes"
     if counted and file.size > _MOST_RECORDS:
         yield f"has room for {file.size} records"
+    if file.kind is FileKind.TRANSPARENT and file.records:
+        yield "has bytes and records"
+    if counted and (len(file.records) > file.size or {*map(len, file.records)} - {file.record_size}):
+        yield f"has other records than {file.size} of {file.record_size} bytes"
     if b"" in file.records:
         yield "has an empty record"
     if sum(map(len, file.records)) > _GREATEST_FILE:
@@ -76,8 +83,6 @@ def _key_faults(address: Address, key: CardKey) -> Iterator[str]:
         yield "belongs elsewhere"
     if len(key.value) != key.algorithm.key_size:
         yield f"is too long or too short for {key.algorithm}"
-    if key.usage is Usage.TAC and len(key.value) != _FOLDED_SIZE:
-        yield "cannot be folded"
 
 
 def _misplaced(image: CardImage) -> Iterator[str]:

@@ -9,6 +9,7 @@ load key by MAC1 of a load of nothing. The purchase, TAC and messaging keys leav
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.textcodec import normalise
@@ -21,7 +22,7 @@ from kaguan.terminal.conversations.authentication import authenticate_as, prove_
 from kaguan.terminal.conversations.files import (
     read_all_records,
     read_binary,
-    read_record,
+    read_whole,
     select_dedicated,
     select_file,
 )
@@ -95,10 +96,8 @@ def _check_application(
             if (yield from read_binary(len(photo))) != photo:
                 faults.append("the photo is not what was ordered")
         elif file.directory:
-            yield from select_file(file.fid)
-            for number, entry in enumerate(keys.profile.directories[spec.name], 1):
-                if (yield from read_record(number)) != entry:
-                    faults.append(f"{spec.name}/{file.name} is no directory of the applications")
+            if (yield from read_whole(file.sfi)) != b"".join(keys.profile.directories[spec.name]):
+                faults.append(f"{spec.name}/{file.name} is no directory of the applications")
         else:
             yield from _check_fields(keys, file, holder, faults)
     if spec.purses:
@@ -114,17 +113,20 @@ def _written(profile: CardProfile, holder: Holder, file: FileSpec) -> bool:
 
 def _check_fields(keys: CardKeys, file: FileSpec, holder: Holder, faults: list[str]) -> Script[None]:
     texts = yield from read_all_records(file, by_sfi=True)
-    for field in file.fields:
-        key = FieldKey(file.dedicated, file.name, field.tag)
-        expected = holder.columns.get(key.column)
-        if key == IDENT_CODE:
-            expected = card_ident_code(keys).hex().upper()
-        elif expected is None:
-            expected = default_text(keys.profile, key)
-        if field.tag not in texts:
-            faults.append(f"{key.column} is not on the card")
-        elif texts[field.tag] != normalise(expected):
-            faults.append(f"{key.column} is not what was ordered")
+    for key, column, default in _expectations(keys.profile, file):
+        expected = card_ident_code(keys).hex().upper() if key == IDENT_CODE else holder.columns.get(column, default)
+        text = texts.get(key.tag)
+        if text is None:
+            faults.append(f"{column} is not on the card")
+        elif text != normalise(expected):
+            faults.append(f"{column} is not what was ordered")
+
+
+@cache
+def _expectations(profile: CardProfile, file: FileSpec) -> tuple[tuple[FieldKey, str, str], ...]:
+    """Each field of the file, the column that brings it, and what it holds when none does."""
+    fields = [FieldKey(file.dedicated, file.name, field.tag) for field in file.fields]
+    return tuple((key, key.column, default_text(profile, key)) for key in fields)
 
 
 def _check_wallet(keys: CardKeys, faults: list[str]) -> Script[None]:

@@ -16,12 +16,18 @@ class OrderedCard(NamedTuple):
     columns: Mapping[str, str]
     photo: bytes
 
+    def __repr__(self) -> str:
+        return f"<OrderedCard of {len(self.columns)} columns, photo of {len(self.photo)} bytes>"
+
 
 class OrderedTask(NamedTuple):
     """One task: its columns by name (`recordcount` is counted), and its cards."""
 
     columns: Mapping[str, str]
     cards: tuple[OrderedCard, ...]
+
+    def __repr__(self) -> str:
+        return f"<OrderedTask of {len(self.cards)} cards>"
 
 
 def write_order(stream: BinaryIO, name: OrderName, tasks: Iterable[OrderedTask]) -> None:

@@ -23,6 +23,9 @@ class Line(NamedTuple):
     number: int
     raw: bytes
 
+    def __repr__(self) -> str:
+        return f"<Line {self.number} of {len(self.raw)} bytes>"
+
     @property
     def ended(self) -> bool:
         """Whether CR LF ends it, as it should."""

@@ -100,11 +100,10 @@ def _make_dedicated(keys: CardKeys, spec: DedicatedSpec, values: Values, card: P
         yield from _make_file(keys.profile, file, values, card.photo)
     for purse in spec.purses:
         yield from _create(_purse_fcp(purse))
-    for start in range(0, len(spec.keys), KEYS_AT_ONCE):
+    for batch in _key_batches(spec):
         pieces: list[bytes | KeyRef | Secret] = []
-        for key in spec.keys[start : start + KEYS_AT_ONCE]:
-            header = KeyHeader(key.usage, key.reference, key.version, key.algorithm, key.tries)
-            pieces += (bytes(header), keys.ref(key.master_label, key.version))
+        for header, master_label, version in batch:
+            pieces += (header, keys.ref(master_label, version))
         yield from _write_keys(keys, tuple(pieces))
     for pin in spec.pins:
         limits = (pin.tries, pin.min_bytes, pin.max_bytes)
@@ -126,6 +125,20 @@ def _make_file(profile: CardProfile, file: FileSpec, values: Values, photo: byte
     if file.photo:
         for offset, chunk in _chunks(photo):
             yield from ask(CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, chunk))
+
+
+@cache
+def _key_batches(spec: DedicatedSpec) -> tuple[tuple[tuple[bytes, str, int], ...], ...]:
+    """Header, master's label and version of each key, as many together as a command brings."""
+    entries = [
+        (
+            bytes(KeyHeader(key.usage, key.reference, key.version, key.algorithm, key.tries)),
+            key.master_label,
+            key.version,
+        )
+        for key in spec.keys
+    ]
+    return tuple(tuple(entries[start : start + KEYS_AT_ONCE]) for start in range(0, len(entries), KEYS_AT_ONCE))
 
 
 @cache

@@ -93,6 +93,7 @@ def send(
             for step in _typed_in() if tape is None else [tape]:
                 for exchange in play(step, session):
                     _print(exchange, as_json=as_json)
+    _tell_left(numbers)
 
 
 @click.group()
@@ -109,6 +110,11 @@ def tape() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A card image; again for '.card 1' and so on.",
 )
+@click.option(
+    "--psam",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A security module's image: the card behind the last --card, so '.card 1' where there is one.",
+)
 @READER
 @RANDOM
 @TRACE
@@ -118,6 +124,7 @@ def tape() -> None:
 def run_tape(
     file: Path,
     cards: tuple[Path, ...],
+    psam: Path | None,
     reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
@@ -127,8 +134,10 @@ def run_tape(
 ) -> None:
     """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
 
-    The cards are numbered from 0 as they are named; the card in a reader comes last.
+    The cards are numbered from 0 as they are named; the security module comes behind them, the card in a reader last.
     """
+    if psam is not None:
+        cards = (*cards, psam)
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
     played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
@@ -140,6 +149,7 @@ def run_tape(
                 card = exchange.card
                 click.echo(f".card {card}")
             _print(exchange, as_json=as_json, verdict=exchange.verdict)
+    _tell_left(numbers)
 
 
 def _require_images(cards: Sequence[Path], numbers: DealtRandom | None) -> None:
@@ -165,10 +175,23 @@ def _text(file: Path) -> str:
 def _random_numbers(text: str | None) -> DealtRandom | None:
     if text is None:
         return None
+    return DealtRandom([_random_number(at, number.strip()) for at, number in enumerate(text.split(","), 1)])
+
+
+def _random_number(at: int, text: str) -> bytes:
     try:
-        return DealtRandom(bytes.fromhex(number) for number in text.split(","))
+        number = bytes.fromhex(text)
     except ValueError:
-        raise click.BadParameter("write numbers in hex, with commas between them") from None
+        raise click.BadParameter(f"number {at}, '{text}', is no whole bytes in hex; commas part the numbers") from None
+    if not number:
+        raise click.BadParameter(f"number {at} is empty: write numbers in hex, with commas between them")
+    return number
+
+
+def _tell_left(numbers: DealtRandom | None) -> None:
+    """Say on standard error how many random numbers no card has needed: perhaps the tape is not what they came from."""
+    if numbers is not None and numbers.left:
+        click.echo(f"{numbers.left} of the random numbers were not needed", err=True)
 
 
 def _print(exchange: Exchange, *, as_json: bool, verdict: Verdict | None = None) -> None:

@@ -200,9 +200,10 @@ class SoftwareVault(KeyVault):
         if append is not None:
             if not encrypted:
                 raise UsageForbidden(f"{ref}: a key or a PIN is not appended to a command in clear")
-            pieces = append if isinstance(append, tuple) else (append,)
-            values = b"".join(self._appended(ref, piece).reveal() for piece in pieces)
-            command = command._replace(data=command.data + values)
+            pieces = (append,) if isinstance(append, KeyRef | Secret) else append
+            if any(isinstance(piece, KeyRef) for piece in pieces):
+                require_verb(self.info(ref), ref, Verb.WRAP)
+            command = command._replace(data=command.data + b"".join(map(self._appended, pieces)))
         return messaging.protect(worker, scheme, command, challenge, encrypted=encrypted)
 
     def __repr__(self) -> str:
@@ -211,14 +212,13 @@ class SoftwareVault(KeyVault):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SoftwareVault holds keys and is not to be pickled or copied; use `sealed`")
 
-    def _appended(self, ref: KeyRef, append: bytes | KeyRef | Secret) -> Secret:
-        if isinstance(append, Secret):
-            return append
-        if isinstance(append, bytes):
-            return Secret(append)
-        require_verb(self.info(ref), ref, Verb.WRAP)
-        require_wrappable(self.info(append), append)
-        return self._value(append).key
+    def _appended(self, piece: bytes | KeyRef | Secret) -> bytes:
+        if isinstance(piece, bytes):
+            return piece
+        if isinstance(piece, Secret):
+            return piece.reveal()
+        require_wrappable(self.info(piece), piece)
+        return self._value(piece).key.reveal()
 
     def _restore(self, *, label: str, version: int, algorithm: str, usage: str, levels: int, key: str) -> None:
         """One entry of a sealed store is in the vault again."""

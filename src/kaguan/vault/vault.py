@@ -49,6 +49,8 @@ class StepKind(StrEnum):
     SESSION = "session"
     FOLD = "fold"
 
+    __hash__ = str.__hash__  # the same hash, without the enumeration's call: derived keys are remembered by steps
+
 
 class Step(NamedTuple):
     """One derivation: how, and with which 8 bytes (none for folding)."""
@@ -57,8 +59,7 @@ class Step(NamedTuple):
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRef:
+class KeyRef(NamedTuple):
     """The name of a key: a key in the vault, and the way down from it. It holds no key."""
 
     label: str
@@ -118,6 +119,8 @@ class Usage(StrEnum):
     DECIPHERMENT = "decipherment"
     APPLICATION_MAINTENANCE = "application-maintenance"
     SECURITY_MODULE = "security-module"
+
+    __hash__ = str.__hash__  # the same hash for equal texts, without the enumeration's call: every key is found by it
 
     @property
     def verbs(self) -> frozenset[Verb]:
@@ -181,7 +184,7 @@ def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
     Raises:
         UsageForbidden: it is still a master key, or a session or folded key, which no card stores.
     """
-    if ref.depth < info.levels or ref.depth < len(ref.steps):
+    if not info.levels <= ref.depth == len(ref.steps):
         raise UsageForbidden(f"{ref}: only a key diversified {info.levels} times is written to a card")
 
 

@@ -7,6 +7,9 @@
     00A40000023F00 [6F16 840F XX*] (9000,61XX)   // expected data and status words
     0084000008 (9000) -> RANDOM = [0:8]          # keep a part of the answer
     0082000A10 ${encipher(SERIAL, RANDOM)} ${copy(RANDOM, 1, 16)}=   # calls functions of the runner; = means (9000)
+    > 0084000004                     # as logs have it: the answer on a line of its own, its status word last
+    < 01020304 9000
+    805C000204 SW: 9000              # = 9000 is the same
     .repeat 3
         0020000003 112233 (63CX)
     .end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from lark import Token, Transformer, v_args
@@ -9,6 +11,7 @@ from lark.tree import Meta
 
 from kaguan.apdu.errors import TapeError
 from kaguan.apdu.tape.model import (
+    Answer,
     Call,
     Capture,
     Define,
@@ -54,7 +57,13 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return lines
 
     def lines(self, _meta: Meta, *statements: Statement) -> tuple[Statement, ...]:
-        return statements
+        joined: list[Statement] = []
+        for statement in statements:
+            if isinstance(statement, Answer) and joined:
+                joined[-1] = answered(joined[-1], statement)
+            else:
+                joined.append(statement)
+        return tuple(joined)
 
     def send(
         self,
@@ -69,6 +78,12 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
     def reset(self, meta: Meta, data: Template | None, captures: _Captures) -> Reset:
         return Reset(data, captures, self._place(meta))
 
+    def said(self, _meta: Meta, *parts: Expression | Token) -> tuple[Expression, ...]:
+        return tuple(_REST if isinstance(part, Token) else part for part in parts)
+
+    def answer(self, meta: Meta, said: tuple[Expression, ...], captures: _Captures) -> Answer:
+        return Answer(said, captures, self._place(meta))
+
     def card(self, meta: Meta, number: Token) -> SwitchCard:
         return SwitchCard(self._count(number), self._place(meta))
 
@@ -79,6 +94,8 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return Include(str(file), self._place(meta))
 
     def repeat(self, meta: Meta, times: Token, body: tuple[Statement, ...]) -> Repeat:
+        if body and isinstance(body[0], Answer):
+            answered(None, body[0])
         return Repeat(self._count(times), body, self._place(meta))
 
     def _count(self, number: Token) -> int:
@@ -134,3 +151,37 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
 
     def slice(self, _meta: Meta, start: Token | None, stop: Token | None) -> Slice:
         return Slice(None if start is None else int(start), None if stop is None else int(stop))
+
+
+def answered(asked: Statement | None, answer: Answer) -> Statement:
+    """The command or reset with the answer that it must get.
+
+    Raises:
+        TapeError: there is none above it, or that tells itself what it must get.
+    """
+    match asked:
+        case Send(data=None, statuses=None, captures=()):
+            data, word = _split(answer)
+            statuses = Statuses((word,), answer.place)
+            return replace(asked, data=_joined(data, answer.place), statuses=statuses, captures=answer.captures)
+        case Reset(data=None, captures=()):
+            return replace(asked, data=_joined(answer.said, answer.place), captures=answer.captures)
+    raise answer.place.error("an answer to nothing: it stands below a command or a reset that has none yet")
+
+
+def _split(answer: Answer) -> tuple[Sequence[Expression], Pattern]:
+    """The answer's data, and the status word at its end."""
+    head, tail = list(answer.said), Pattern.exactly(b"")
+    while len(tail.value) < 2 and head and isinstance(last := head[-1], Pattern) and not last.open_ended:
+        tail = last + tail
+        head.pop()
+    if len(tail.value) < 2:
+        raise answer.place.error("an answer ends with its status word, 4 hex digits")
+    data, word = (Pattern(tail.value[part], tail.mask[part]) for part in (slice(None, -2), slice(-2, None)))
+    return [*head, *([data] if data.value else [])], word
+
+
+def _joined(parts: Sequence[Expression], place: Place) -> Template:
+    if any(isinstance(part, Pattern) and part.open_ended for part in parts[:-1]):
+        raise place.error("* stands for all that follows it")
+    return Template.of(parts, place)

@@ -200,6 +200,15 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the command or reset above it must get, status word and all; gone once a tape is parsed."""
+
+    said: tuple[Expression, ...]
+    captures: tuple[Capture, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchCard:
     """Speak to another card from here on."""
 
@@ -234,7 +243,7 @@ class Repeat:
 
 
 Step: TypeAlias = Send | Reset | SwitchCard | Define
-Statement: TypeAlias = Step | Include | Repeat
+Statement: TypeAlias = Step | Include | Repeat | Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +263,7 @@ def _steps(statements: Iterable[Statement]) -> Iterator[Step]:
         if isinstance(statement, Repeat):
             for _ in range(statement.times):
                 yield from _steps(statement.body)
-        elif isinstance(statement, Include):
-            raise AssertionError("a parsed tape has no include left")
+        elif isinstance(statement, Include | Answer):
+            raise AssertionError("a parsed tape has no include and no answer of its own left")
         else:
             yield statement

@@ -13,8 +13,8 @@ from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from kaguan.apdu.errors import PlacedInputError
-from kaguan.apdu.tape.build import Build
-from kaguan.apdu.tape.model import Include, Place, Repeat, Statement, Tape
+from kaguan.apdu.tape.build import Build, answered
+from kaguan.apdu.tape.model import Answer, Include, Place, Repeat, Statement, Tape
 from kaguan.apdu.tape.plain import Chunk, chunks
 
 _GRAMMAR: Final = Lark.open_from_package(
@@ -43,6 +43,8 @@ _TERMINALS: Final = {
     "FILE": "a file name",
     "QUOTED": "hex digits in quotes",
     "EQUALS": "=",
+    "_COMMAND": ">",
+    "_ANSWER": "<",
     "REST": "*",
     "_NEWLINE": "the end of the line",
     "$END": "the end of the tape",
@@ -120,12 +122,18 @@ class _Reading:
 
 
 def _read(text: str, file: str) -> Iterator[Statement]:
-    """The statements of the text, each as soon as it is read."""
+    """The statements of the text, each as soon as the next shows that no answer to it follows."""
+    last: Statement | None = None
     for chunk in chunks(text.removeprefix("\ufeff"), file):
-        if isinstance(chunk, Chunk):
-            yield from _by_grammar(chunk, file)
-        else:
-            yield chunk
+        for statement in _by_grammar(chunk, file) if isinstance(chunk, Chunk) else (chunk,):
+            if isinstance(statement, Answer):
+                last = answered(last, statement)
+                continue
+            if last is not None:
+                yield last
+            last = statement
+    if last is not None:
+        yield last
 
 
 def _by_grammar(chunk: Chunk, file: str) -> tuple[Statement, ...]:

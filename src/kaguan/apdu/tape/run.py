@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from kaguan.apdu.errors import LinkError, RuleBroken, TapeError
+from kaguan.apdu.errors import InputError, LinkError, PlacedInputError, RuleBroken, TapeError
 from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import OK
@@ -86,7 +86,7 @@ def _exchange(step: Send | Reset, link: Link, scope: Scope) -> tuple[Exchange, T
     statuses = None
     if isinstance(step, Send):
         command, data = _made(step, scope)
-        raw = link.transceive(command)
+        raw = _sent(step, link, command)
         response = ResponseApdu.parse(raw)
         statuses = step.statuses
     else:
@@ -119,6 +119,16 @@ def _made(step: Send, scope: Scope) -> tuple[bytes, Pattern | None]:
         raise
 
 
+def _sent(step: Send, link: Link, command: bytes) -> bytes:
+    """The card's answer. What an emulated card lacks (a random number) is told with the tape's place."""
+    try:
+        return link.transceive(command)
+    except PlacedInputError:
+        raise
+    except InputError as error:
+        raise step.place.error(str(error)) from error
+
+
 def _complaint(
     response: ResponseApdu, data: Pattern | None, data_place: Place, statuses: Statuses | None
 ) -> TapeError | None:
@@ -130,8 +140,8 @@ def _complaint(
     if statuses is not None and not any(p.matches(bytes(response.sw)) for p in statuses.patterns):
         return statuses.place.error(f"expected {statuses}, received {received}")
     if data is not None and not data.matches(response.data):
-        shown = response.data.hex().upper()
-        error = data_place.error(f"expected [{data}], received [{shown}] {received}")
-        error.differs_at = data.differs_at(response.data)
+        shown, at = response.data.hex().upper(), data.differs_at(response.data)
+        error = data_place.error(f"expected [{data}], received [{shown}] {received}: different from byte {at} on")
+        error.differs_at = at
         return error
     return None

@@ -14,8 +14,8 @@ from kaguan.card_os.access import find_key
 from kaguan.card_os.commands import authenticate_direct
 from kaguan.card_os.image import Address, CardKey, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
-from kaguan.card_os.profile.model import Authentication
-from kaguan.card_os.session import TRANSPORT_RIGHT
+from kaguan.card_os.profile.model import Authentication, VersionByte
+from kaguan.card_os.session import TRANSPORT_RIGHT, Session
 from kaguan.card_os.writes import PutKey
 from kaguan.vault.ciphers import Algorithm, fresh_cipher
 from kaguan.vault.diversify import session_algorithm, session_key
@@ -37,7 +37,8 @@ def get_challenge(view: View, command: CommandApdu) -> Outcome:
     if command.data or command.ne not in CHALLENGE_SIZES:
         raise Refuse(0x6700)
     challenge = view.chip.random(command.ne)
-    return Outcome(challenge, 0x9000, view.session._replace(challenge=challenge))
+    current, file, record, rights, *_ = view.session
+    return Outcome(challenge, 0x9000, Session(current, file, record, rights, challenge))
 
 
 def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
@@ -60,9 +61,10 @@ def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
 def external_authenticate(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the key's right, or without it and the key one try poorer.
 
-    Data is `cipher8 original8`, cipher = DES(3DES(K, challenge), original); with one more byte in front it names the
-    key's version. Until the chip is sealed it knows its transport key alone. Without data the command asks how many
-    tries the key has left and costs nothing, on cards whose profile says so.
+    Data is `cipher8 original8`, cipher = DES(3DES(K, challenge), original); with one more byte, in front or behind as
+    the profile says, it names the key's version. Until the chip is sealed it knows its transport key alone. Without
+    cipher and original the command asks how many tries the key has left and costs nothing, on cards whose profile says
+    so.
     Refuses, in this order: 6A86 P1, 6700 a length that no key takes, 6A88 no such key or version, 6700 another key's
     length, 6983 blocked, 6984 no challenge.
     A wrong cryptogram is an outcome (63Cx), not a refusal: it writes. As with a PIN, the try is spent first.
@@ -74,11 +76,11 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6A86)
     data = command.data
     usage = Usage.TRANSPORT if creating else Usage.EXTERNAL_AUTHENTICATION
-    if not data and view.chip.behaviour.key_tries_told:
-        return _tries_left(view, usage, command.p2)
+    if len(data) <= 1 and view.chip.behaviour.key_tries_told:
+        return _tries_left(view, usage, command)
     if len(data) // 2 not in _blocks(view):
         raise Refuse(0x6700)
-    version = data[0] if len(data) % 2 else None
+    version, data = _version(view, data)
     scope, key = _usable(view, *find_key(view, usage, command.p2, version=version))
     block = key.algorithm.block_size
     if len(data) // 2 != block:
@@ -88,18 +90,31 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
     if len(view.challenge) not in (4, BLOCK):
         raise Refuse(0x6984)
     gained = TRANSPORT_RIGHT if creating else command.p2
-    offered, original = data[-2 * block : -block], data[-block:]
-    spent = (PutKey(scope, key._replace(tries_left=key.tries_left - 1)),)
+    offered, original = data[:block], data[block:]
+    spent = (PutKey(scope, key.with_tries(key.tries_left - 1)),)
     if not hmac.compare_digest(offered, _process(key, view.challenge.ljust(BLOCK, b"\0"), original)):
-        lost = view.session._replace(rights=view.session.rights - {gained})
+        lost = view.session.with_rights(view.session.rights - {gained})
         return Outcome(b"", 0x63C0 | min(key.tries_left - 1, 15), lost, (spent,))
-    after = view.session._replace(rights=view.session.rights | {gained})
-    return Outcome(b"", 0x9000, after, (spent, (PutKey(scope, key._replace(tries_left=key.tries)),)))
+    after = view.session.with_rights(view.session.rights | {gained})
+    return Outcome(b"", 0x9000, after, (spent, (PutKey(scope, key.with_tries(key.tries)),)))
 
 
-def _tries_left(view: View, usage: Usage, reference: int) -> Outcome:
-    """Answer 63Cx, the tries that the key has left. Refuses, in this order: 6A88 no such key, 6983 blocked."""
-    _, key = _usable(view, *find_key(view, usage, reference))
+def _version(view: View, data: bytes) -> tuple[int | None, bytes]:
+    """The key's version, where the data names one, and the rest."""
+    if not len(data) % 2:
+        return None, data
+    if view.chip.behaviour.version_byte is VersionByte.LAST:
+        return data[-1], data[:-1]
+    return data[0], data[1:]
+
+
+def _tries_left(view: View, usage: Usage, command: CommandApdu) -> Outcome:
+    """Answer 63Cx, the tries that the key has left (ISO/IEC 7816-4, 11.5.4).
+
+    Refuses, in this order: 6A88 no such key or version, 6983 blocked.
+    """
+    version = command.data[0] if command.data else None
+    _, key = _usable(view, *find_key(view, usage, command.p2, version=version))
     if not key.tries_left:
         raise Refuse(0x6983)
     return Outcome(b"", 0x63C0 | min(key.tries_left, 15), view.session)

@@ -1,6 +1,7 @@
 """INTERNAL and EXTERNAL AUTHENTICATE in which the key itself works on the data (JR/T 0025.2, FMCOS 2.0).
 
-A challenge of 4 bytes is enciphered with zeros on its right.
+A challenge of 4 bytes is enciphered with zeros on its right. How an SM4 key would do any of this is not public: for
+these commands such a key is not there.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import hmac
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.access import find_key, require
-from kaguan.card_os.image import CardKey
+from kaguan.card_os.image import Address, CardKey
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import earned
 from kaguan.card_os.writes import PutKey
-from kaguan.vault.ciphers import cipher
+from kaguan.vault.ciphers import Algorithm, cipher
 from kaguan.vault.mac import mac4
 from kaguan.vault.vault import Usage
 
@@ -26,7 +27,7 @@ def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
     """Answer the data enciphered (P1 00), deciphered (01), or their MAC of 4 bytes (02).
 
     Each of the three has keys of its own type; where the card has none with that reference, the internal
-    authentication key does it (INF: the standard knows one internal key).
+    authentication key does it, on cards whose profile says so.
     Refuses, in this order: 6A86 P1, 6700 no data, 6A88 no such key, 6982 not the key's time, 6700 no whole blocks.
     """
     if command.p1 >= len(_USAGES):
@@ -44,11 +45,21 @@ def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
     return Outcome(answer, 0x9000, view.session)
 
 
+def _usable(scope: Address, key: CardKey) -> tuple[Address, CardKey]:
+    """The same; refuses 6A88 an SM4 key."""
+    if key.algorithm is Algorithm.SM4:
+        raise Refuse(0x6A88)
+    return scope, key
+
+
 def _internal_key(view: View, usage: Usage, reference: int) -> CardKey:
     try:
-        return find_key(view, usage, reference)[1]
+        found = find_key(view, usage, reference)
     except Refuse:
-        return find_key(view, Usage.INTERNAL_AUTHENTICATION, reference)[1]
+        if not view.chip.behaviour.one_internal_key:
+            raise
+        found = find_key(view, Usage.INTERNAL_AUTHENTICATION, reference)
+    return _usable(*found)[1]
 
 
 def external_authenticate(view: View, command: CommandApdu) -> Outcome:
@@ -61,7 +72,7 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
     """
     if command.p1:
         raise Refuse(0x6A86)
-    scope, key = find_key(view, Usage.EXTERNAL_AUTHENTICATION, command.p2)
+    scope, key = _usable(*find_key(view, Usage.EXTERNAL_AUTHENTICATION, command.p2))
     require(view, key.use)
     worker = cipher(key.value, key.algorithm)
     if len(command.data) != worker.block_size:

@@ -13,32 +13,34 @@ from kaguan.card_os.writes import PutBytes
 def read_binary(view: View, command: CommandApdu) -> Outcome:
     """Answer the file's bytes from the offset on.
 
-    Refuses, in this order: 6A86 P1, 6A82 or 6986 no file, 6981 not transparent, 6982 rights, 6B00 offset past the end,
-    6700 no Le, 6Cxx an Le longer than what is left (Le 00 takes what is there).
+    Refuses, in this order: 6A86 P1, 6A82 no such file, 6986 no current file, 6981 not a transparent one, 6700 more data
+    than the card takes, 6900 (`native.protection_differs`) the file wants protection, 6982 rights, 6B00 offset past the
+    end, 6700 no Le, or data, 6Cxx an Le longer than what is left (Le 00 takes what is there).
     """
     address, file, offset = _located(view, command, write=False)
     ne = command.ne
-    if ne is None:
+    if ne is None or command.data:
         raise Refuse(0x6700)
     left = file.size - offset
     if ne > left and ne != SHORT_NE and ne <= SHORT_NE:
         raise Refuse(0x6C00 | left)
-    after = view.session._replace(file=address, record=0)
+    after = view.session.at(address)
     return Outcome(file.content[offset : offset + min(ne, left)], 0x9000, after)
 
 
 def update_binary(view: View, command: CommandApdu) -> Outcome:
     """Plan the new bytes.
 
-    Refuses, in this order: 6A86 P1, 6A82 or 6986 no file, 6981 not transparent, 6982 rights, 6B00 offset past the end,
-    6700 no data, 6A84 the data runs over the end.
+    Refuses, in this order: 6A86 P1, 6A82 no such file, 6986 no current file, 6981 not a transparent one, 6700 more data
+    than the card takes, 6900 (`native.protection_differs`) the file wants protection, 6982 rights, 6B00 offset past the
+    end, 6700 no data, 6A84 the data runs over the end.
     """
     address, file, offset = _located(view, command, write=True)
     if not command.data:
         raise Refuse(0x6700)
     if offset + len(command.data) > file.size:
         raise Refuse(0x6A84)
-    after = view.session._replace(file=address, record=0)
+    after = view.session.at(address)
     return Outcome(b"", 0x9000, after, ((PutBytes(address, offset, command.data),),))
 
 

@@ -21,8 +21,8 @@ TEMPORARY, FOR_EVER = 0x00, 0x01
 def block_application(view: View, command: CommandApdu) -> Outcome:
     """Plan the current application's end: P2 00 until it is unblocked, 01 for ever.
 
-    Refuses, in this order: 6A86 P1 or P2, 6A81 the application has no lock key, 6982 it is not authenticated,
-    6984 no challenge, 6987 no MAC, 6988 MAC wrong, 6A80 more than a MAC.
+    Refuses, in this order: 6A86 P1 or P2, 6A81 the application has no lock key, 6982 it is not authenticated, 6A88 no
+    messaging key, 6984 no challenge, 6987 no MAC, 6988 MAC wrong, 6A80 more than a MAC.
     """
     if command.p1 or command.p2 not in (TEMPORARY, FOR_EVER):
         raise Refuse(0x6A86)
@@ -34,7 +34,8 @@ def block_application(view: View, command: CommandApdu) -> Outcome:
 def unblock_application(view: View, command: CommandApdu) -> Outcome:
     """Plan the current application's return.
 
-    Refuses, in this order: 6A86 P1 or P2, 9303 blocked for ever, 6985 not blocked, then as APPLICATION BLOCK.
+    Refuses, in this order: 6A86 P1 or P2, 9303 blocked for ever, 6985 not blocked, then as APPLICATION BLOCK from 6A81
+    on.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
@@ -51,7 +52,7 @@ def block_card(view: View, command: CommandApdu) -> Outcome:
 
     The keys are those of the application's first file, below the master file (BK and STK of the SSSE): the lock key of
     an application inside it ends that application alone.
-    Refuses, in this order: 6A86 P1 or P2, then as APPLICATION BLOCK.
+    Refuses, in this order: 6A86 P1 or P2, then as APPLICATION BLOCK from 6A81 on.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)

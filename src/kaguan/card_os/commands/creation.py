@@ -13,6 +13,7 @@ from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.errors import CodecError, TlvSyntaxError
 from kaguan.card_os.access import ABSENT, find_key, require_transport
 from kaguan.card_os.commands.messaging import plain_command
+from kaguan.card_os.commands.pin import digits_of
 from kaguan.card_os.image import (
     MASTER_FILE,
     ONE_BYTE,
@@ -32,6 +33,7 @@ from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, RE
 from kaguan.card_os.profile.keydata import PIN_TYPE, KeyHeader, PinHeader
 from kaguan.card_os.profile.model import FileKind, LogLayout
 from kaguan.card_os.profile.rules import NEVER
+from kaguan.card_os.session import NO_RIGHTS, Session
 from kaguan.card_os.writes import (
     DropKey,
     DropTree,
@@ -72,7 +74,7 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
         address = _new_address(view, fcp)
         if any(other.name == dedicated.name for other in view.image.dedicated.values()):
             raise Refuse(0x6A8A)
-        after = view.session._replace(current=address, file=None, record=0)
+        after = Session(address, None, 0, view.session.rights)
         return Outcome(b"", 0x9000, after, ((PutDedicated(address, dedicated),),))
     if fcp.descriptor == PURSE_DESCRIPTOR:
         purse = _purse(view, fcp)
@@ -82,8 +84,7 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
         return Outcome(b"", 0x9000, view.session, ((purse,),))
     file = _elementary(fcp)
     address = _new_address(view, fcp)
-    after = view.session._replace(file=address, record=0)
-    return Outcome(b"", 0x9000, after, ((PutElementary(address, file),),))
+    return Outcome(b"", 0x9000, view.session.at(address), ((PutElementary(address, file),),))
 
 
 def _new_address(view: View, fcp: Fcp) -> Address:
@@ -96,7 +97,7 @@ def _new_address(view: View, fcp: Fcp) -> Address:
         if view.session.current not in view.image.dedicated:
             raise Refuse(0x6A82)
         address = view.session.current + fid
-    if fcp.size > GREATEST_FILE:
+    if fcp.size * max(fcp.record_size, 1) > GREATEST_FILE:
         raise Refuse(0x6A84)
     if address in view.image.dedicated or address in view.image.files:
         raise Refuse(0x6A89)
@@ -145,7 +146,8 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
     They belong to the current dedicated file. Messaging is PBOC's whatever the card speaks later: the transport key is
     the factory's, not the application's.
     Refuses, in this order: 6982 transport key not authenticated, 6A86 P1 or P2, 6A82 there is no master file yet,
-    6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6A80 header or length wrong.
+    6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6A80 header or length wrong, or a PIN that is no decimal
+    digits.
     """
     require_transport(view)
     if command.p1 != 0x01 or command.p2:
@@ -196,18 +198,15 @@ def _pin(view: View, data: bytes) -> Write:
     if len(data) < PinHeader.SIZE:
         raise Refuse(0x6A80)
     header, value = PinHeader.parse(data[: PinHeader.SIZE]), data[PinHeader.SIZE :]
-    if not header.tries or (value and not header.min_bytes <= len(value) <= header.max_bytes):
+    if not header.tries:
         raise Refuse(0x6A80)
-    pin = CardPin(
-        header.reference,
-        value,
-        header.tries,
-        header.tries,
-        header.min_bytes,
-        header.max_bytes,
-        header.unblock_key,
-        header.messaging_key,
-    )
+    limits = (header.min_bytes, header.max_bytes, header.unblock_key, header.messaging_key)
+    pin = CardPin(header.reference, b"", header.tries, header.tries, *limits)
+    if value:
+        try:
+            pin = pin._replace(value=digits_of(pin, value))
+        except Refuse:
+            raise Refuse(0x6A80) from None
     return PutPin(view.session.current + ONE_BYTE[header.reference], pin)
 
 
@@ -224,7 +223,7 @@ def delete_file(view: View, command: CommandApdu) -> Outcome:
     address = view.session.current
     if address not in view.image.dedicated:
         raise Refuse(0x6A82)
-    after = view.session._replace(current=address[:-2] or MASTER_FILE, file=None, record=0)
+    after = Session(address[:-2] or MASTER_FILE, None, 0, view.session.rights)
     return Outcome(b"", 0x9000, after, ((DropTree(address),),))
 
 
@@ -242,5 +241,5 @@ def activate_file(view: View, command: CommandApdu) -> Outcome:
     if view.session.current != MASTER_FILE or MASTER_FILE not in view.image.dedicated:
         raise Refuse(0x6985)
     transport = key_address(ROOT, Usage.TRANSPORT, TRANSPORT_REFERENCE)
-    after = view.session._replace(rights=frozenset())
+    after = view.session.with_rights(NO_RIGHTS)
     return Outcome(b"", 0x9000, after, ((PutLifecycle(Lifecycle.ACTIVATED), DropKey(transport)),))

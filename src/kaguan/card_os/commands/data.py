@@ -12,7 +12,7 @@ from kaguan.card_os.outcome import Outcome, Refuse, View
 
 
 def get_data(view: View, command: CommandApdu) -> Outcome:
-    """Refuses: 6A88, whatever is asked for."""
+    """Refuses, in this order: 6A88 whatever is asked for."""
     raise Refuse(0x6A88)
 
 

@@ -19,6 +19,7 @@ from kaguan.card_os.commands.purse import folded_cipher
 from kaguan.card_os.image import Address, CardKey, CardPin, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.writes import PutDedicated, PutKey, PutLifecycle, PutPin, Write
+from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.mac import mac4
 from kaguan.vault.messaging import MAC_SIZE, Scheme
 from kaguan.vault.vault import Usage
@@ -32,14 +33,17 @@ APPLICATION_ENDED = 0x9303
 def reload_pin(view: View, command: CommandApdu) -> Outcome:
     """Plan the new PIN with all its tries: `PIN MAC`, the MAC over the PIN alone, under the folded reload key.
 
-    Refuses, in this order: 6A86 P2, 6A88 no PIN or no reload key, 9303 the key is used up, 6700 no PIN with a MAC or a
-    PIN of a length that the card does not take, 6A80 filling in it.
+    How that would be under SM4 is not public: an SM4 key is none.
+    Refuses, in this order: 6A86 P2, 6A88 no PIN or no reload key, 9303 the key is used up, 6700 no PIN with a MAC, or a
+    PIN of a length that the card does not take, 6A80 no decimal digits, or filling.
     A wrong MAC is an outcome (9302, at last 9303), not a refusal: it writes.
     """
     if command.p2:
         raise Refuse(0x6A86)
     address, pin = find_pin(view, PIN_REFERENCE)
     scope, key = _issuer_key(view, Usage.PIN_RELOAD)
+    if key.algorithm is Algorithm.SM4:
+        raise Refuse(0x6A88)
     offered, mac = command.data[:-MAC_SIZE], command.data[-MAC_SIZE:]
     _check_digits(pin, offered)
     if not hmac.compare_digest(mac4(folded_cipher(key), offered), mac):
@@ -52,7 +56,8 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
 
     Cards differ in P2 (00, 01); the PIN is always the one with reference 00.
     Refuses, in this order: 6A86 P1 or P2, 6A88 no PIN or no unblocking key, 9303 the key is used up, 6984 no challenge,
-    6987 no MAC. After a right MAC: 6988 padding wrong, 6700 no PIN that the card takes, 6A80 filling in it.
+    6987 no MAC, 6988 padding wrong, 6700 no PIN that the card takes, 6A80 no
+    decimal digits, or filling.
     A wrong MAC is an outcome (6988, at last 9303), not a refusal: it writes.
     """
     if command.p1 or command.p2 > 1:
@@ -70,7 +75,7 @@ def block_application(view: View, command: CommandApdu) -> Outcome:
     """Plan the current application's end: P2 00 until it is unblocked, 01 for ever.
 
     Refuses, in this order: 6A86 P1 or P2, 6A81 no files, 6A88 no maintenance key, 9303 the key is used up,
-    6984 no challenge, 6987 no MAC, 6700 more than a MAC.
+    6700 more than a MAC, 6984 no challenge, 6987 no MAC.
     A wrong MAC is an outcome (6988, at last 9303), not a refusal: it writes.
     """
     if command.p1 or command.p2 not in (TEMPORARY, FOR_EVER):
@@ -83,7 +88,7 @@ def unblock_application(view: View, command: CommandApdu) -> Outcome:
     """Plan the current application's return.
 
     Refuses, in this order: 6A86 P1 or P2, 6A81 no files, 9303 blocked for ever, 6985 not blocked, then as APPLICATION
-    BLOCK.
+    BLOCK (purse) from 6A88 on.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
@@ -99,7 +104,7 @@ def unblock_application(view: View, command: CommandApdu) -> Outcome:
 def block_card(view: View, command: CommandApdu) -> Outcome:
     """Plan the end of the chip: from then on every command answers 6A81.
 
-    Refuses, in this order: 6A86 P1 or P2, then as APPLICATION BLOCK.
+    Refuses, in this order: 6A86 P1 or P2, then as APPLICATION BLOCK (purse) from 6A81 on.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)

@@ -16,11 +16,12 @@ from kaguan.card_os.commands.purse import (
     ended,
     find_purse,
     key_marks,
+    last_digits,
+    logged,
     purse_key,
     session_worker,
     transaction_code,
 )
-from kaguan.card_os.commands.records import push
 from kaguan.card_os.image import ONE_BYTE, Proof, Purse
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.medical import MEDICAL_PURCHASE, MedicalItem, MedicalRules, composed, shares
@@ -40,16 +41,16 @@ _Values = dict[MedicalItem, bytes]
 def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Leave the session ready for DEBIT; answer 14 bytes of the profile's, number, key version, algorithm, random.
 
-    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 19 bytes, 6982 rights, 9403 key index,
-    9402 the counter is at its end, 6A80 an amount that the log cannot show, 9401 not enough money.
+    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 19 bytes, 6985 a transaction is done and nothing was
+    shown since, 6982 rights, 9403 key index, 6982 not the key's time, 9402 the counter is at its end, 6A80 an amount
+    that the log cannot show, 9401 not enough money.
     """
     address, purse = find_purse(view, command.p2)
     data = command.data
     if len(data) != INITIALIZE_SIZE:
         raise Refuse(0x6700)
     reference, amounts, terminal = data[0], data[1:13], data[13:]
-    begin(view, purse.rules.purchase)
-    key = purse_key(view, Usage.PURCHASE, reference)
+    key = begin(view, purse.rules.purchase, Usage.PURCHASE, reference)
     if purse.offline_sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
     rules = view.chip.behaviour.medical
@@ -71,19 +72,19 @@ def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
         key_reference=reference,
         shares=amounts,
     )
-    answer = composed(rules.offer, values) + values[MedicalItem.SEQUENCE] + key_marks(key) + random
+    answer = composed(rules.offer, values) + values[MedicalItem.SEQUENCE] + key_marks(view, key) + random
     return Outcome(answer, 0x9000, view.session._replace(pending=pending))
 
 
 def debit_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Plan the purchase as one group and answer TAC and MAC2.
 
-    Refuses, in this order: 6A86 P2, 6901 no medical purchase was begun, 6700 not 15 bytes, 9302 MAC1 wrong,
-    9406 no TAC key.
+    Refuses, in this order: 6A86 P2, 6901 (`not_begun`) no medical purchase was begun, 6700 not 15 bytes, 9302 MAC1
+    wrong, 9406 no TAC key.
     """
     if command.p2:
         raise Refuse(0x6A86)
-    pending = begun(view, MEDICAL_PURCHASE)
+    pending = begun(view, (MEDICAL_PURCHASE,))
     data = command.data
     if len(data) != DEBIT_SIZE:
         raise Refuse(0x6700)
@@ -97,7 +98,7 @@ def debit_for_purchase(view: View, command: CommandApdu) -> Outcome:
     if not hmac.compare_digest(mac4(worker, composed(rules.mac1, values)), mac1):
         raise Refuse(0x9302)
     mac2 = mac4(worker, composed(rules.mac2, values))
-    tac = transaction_code(view, composed(rules.tac, values))
+    tac = transaction_code(view, pending.key_reference, composed(rules.tac, values))
     return Outcome(tac + mac2, 0x9000, ended(view), (_committed(view, pending, purse, when, mac2, tac),))
 
 
@@ -117,21 +118,9 @@ def _debited_fen(rules: MedicalRules, parts: _Values) -> int:
 def _committed(view: View, pending: PendingTransaction, purse: Purse, when: bytes, mac: bytes, tac: bytes) -> Group:
     """The one group that is the purchase: the purse as it will be, its proof and its record in the log."""
     sequence = purse.offline_sequence
-    paid = purse._replace(
-        balance_fen=purse.balance_fen - pending.amount_fen,
-        offline_sequence=sequence + 1,
-        proof=Proof(MEDICAL_PURCHASE, sequence, mac, tac),
-    )
-    group: Group = (PutPurse(pending.purse, paid),)
-    log = view.image.files.get(purse.rules.log)
-    if log is None:
-        return group
+    proof = Proof(MEDICAL_PURCHASE, sequence, mac, tac)
+    paid = purse.after_offline(purse.balance_fen - pending.amount_fen, proof)
     shown = sequence if view.chip.behaviour.log_sequence is LogSequence.BEFORE else sequence + 1
-    record = _digits(shown, 2) + ONE_BYTE[MEDICAL_PURCHASE] + pending.terminal + when
-    record += b"".join(_digits(int.from_bytes(part, "big"), 4) for part in shares(pending.shares).values())
-    return (*group, push(purse.rules.log, log, record))
-
-
-def _digits(number: int, size: int) -> bytes:
-    """The number's last digits, two a byte (cn)."""
-    return bytes.fromhex(f"{number:0{2 * size}d}"[-2 * size :])
+    record = last_digits(shown, 2) + ONE_BYTE[MEDICAL_PURCHASE] + pending.terminal + when
+    record += b"".join(last_digits(int.from_bytes(part, "big"), 4) for part in shares(pending.shares).values())
+    return (PutPurse(pending.purse, paid), *logged(view, purse.rules.log, record))

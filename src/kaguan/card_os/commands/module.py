@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.access import find_key
-from kaguan.card_os.commands.purse import ALGORITHM_CODE, session_worker
+from kaguan.card_os.commands.purse import algorithm_mark, session_worker
 from kaguan.card_os.image import MASTER_FILE, Address, CardKey, Elementary, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.medical import MedicalItem, composed, shares
@@ -40,7 +40,8 @@ def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Answer the module's transaction number and MAC1 over amount, type, terminal, date, time (JR/T 0025.9).
 
     Refuses, in this order: 6A86 P2, 6700 neither head nor whole factors, 9403 no purchase key of that version for so
-    many factors, 6A80 another algorithm, 9303 the key is blocked, 6A82 no transaction number, 9402 it is at its end.
+    many factors, 6A80 another algorithm, 9303 the key is blocked, 6A82 no transaction number, 9402 it is at its end,
+    6985 a single DES key, which has no levels below it.
     """
     return _signed(view, command, HEAD, _plain_fields)
 
@@ -48,7 +49,7 @@ def initialize_for_purchase(view: View, command: CommandApdu) -> Outcome:
 def initialize_for_medical_purchase(view: View, command: CommandApdu) -> Outcome:
     """The same with three amounts; what the MACs are over is the profile's to say.
 
-    Refuses as INITIALIZE SAM FOR PURCHASE does.
+    Refuses, in this order: as INITIALIZE SAM FOR PURCHASE.
     """
     return _signed(view, command, MEDICAL_HEAD, _medical_fields)
 
@@ -56,17 +57,20 @@ def initialize_for_medical_purchase(view: View, command: CommandApdu) -> Outcome
 def credit_for_purchase(view: View, command: CommandApdu) -> Outcome:
     """Leave the module knowing that the card has paid.
 
-    Refuses, in this order: 6A86 P1 or P2, 6901 no purchase was begun, 6700 not 4 bytes.
-    A wrong MAC2 is an outcome, not a refusal: it writes. The try is spent first; the last one, 9303, blocks the
-    application for ever, every other is 9302.
+    Refuses, in this order: 6A86 P1 or P2, 6901 (`not_begun`) no purchase was begun, 6700 not 4 bytes.
+    A wrong MAC2 is an outcome (9302, at last 9303), not a refusal: it writes. The try is spent first; the last one
+    blocks the application for ever. Where the profile counts none it is 9302 and nothing else.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
     begun = view.module
     if not isinstance(begun, ModulePurchase):
-        raise Refuse(0x6901)
+        raise Refuse(view.chip.behaviour.not_begun)
     if len(command.data) != len(begun.mac2):
         raise Refuse(0x6700)
+    if not view.chip.behaviour.module.wrong_mac2_ends:
+        right = hmac.compare_digest(begun.mac2, command.data)
+        return Outcome(b"", 0x9000 if right else 0x9302, view.session)
     scope, key = find_key(view, Usage.SECURITY_MODULE, begun.key_reference, version=begun.key_version)
     left = key.tries_left - 1
     spent = (PutKey(scope, key._replace(tries_left=left)),)
@@ -81,7 +85,8 @@ def credit_for_purchase(view: View, command: CommandApdu) -> Outcome:
 def lend_key(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the card's key for DESCRYPT; P1 is the usage byte, P2 the key (JR/T 0025.9).
 
-    Refuses, in this order: 6A88 no such key, 6985 a key that is not lent, 6700 not one factor a level.
+    Refuses, in this order: 6A88 no such key, 6985 a key that is not lent, 6700 not one factor a level, 6985 a single
+    DES key, which has no levels below it.
     """
     key = _lendable(view, command, extra=0)
     value = _descended(key, command.data)
@@ -91,7 +96,7 @@ def lend_key(view: View, command: CommandApdu) -> Outcome:
 def lend_process_key(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding SK = 3DES(the card's key, the last 8 bytes) for DESCRYPT (LD/T 32.5).
 
-    Refuses as INITIALIZE FOR DESCRYPT does, the data being 8 bytes longer.
+    Refuses, in this order: as INITIALIZE FOR DESCRYPT.
     """
     key = _lendable(view, command, extra=FACTOR)
     value = _descended(key, command.data[:-FACTOR])
@@ -103,15 +108,15 @@ def descrypt(view: View, command: CommandApdu) -> Outcome:
     """Answer the data enciphered (P1 = 00), or its MAC: 05 alone with an initial value in front, 07, 03 .. 01 in parts.
 
     Nothing is padded here: that is the terminal's work. The key stays for the next command.
-    Refuses, in this order: 6A86 P1 or P2, 6901 no key is lent or no MAC begun, 6985 the key does not do that,
-    6700 no whole blocks.
+    Refuses, in this order: 6A86 P1 or P2, 6901 (`not_begun`) no key is lent, 6985 the key does not do that, 6700 no
+    whole blocks, 6901 (`not_begun`) no MAC was begun.
     """
     mode = command.p1
     if command.p2 or mode & ~(MAC | MORE | INITIAL_VALUE) or (mode and not mode & MAC):
         raise Refuse(0x6A86)
     lent = view.module
     if not isinstance(lent, LentKey):
-        raise Refuse(0x6901)
+        raise Refuse(view.chip.behaviour.not_begun)
     if not (lent.authenticates if mode else lent.enciphers):
         raise Refuse(0x6985)
     data, size = command.data, lent.cipher.block_size
@@ -133,7 +138,7 @@ def _authenticated(view: View, lent: LentKey, mode: int, data: bytes) -> Outcome
             raise Refuse(0x6700)
     elif not state:
         if mode & MORE:
-            raise Refuse(0x6901)
+            raise Refuse(view.chip.behaviour.not_begun)
         state = bytes(size)
     last = len(data) if mode & MORE else len(data) - size
     for start in range(0, last, size):
@@ -163,7 +168,7 @@ def _signed(view: View, command: CommandApdu, head: int, fields: _Fields) -> Out
     if usage > 0xFF:
         raise Refuse(0x9403)
     _, key = find_key(view, Usage.SECURITY_MODULE, version, absent=0x9403, version=usage)
-    if algorithm != ALGORITHM_CODE[key.algorithm]:
+    if algorithm != algorithm_mark(view, key._replace(code=None)):
         raise Refuse(0x6A80)
     if not key.tries_left:
         raise Refuse(0x9303)
@@ -214,7 +219,8 @@ def _transaction_number(view: View) -> tuple[Address, Elementary]:
 def _lendable(view: View, command: CommandApdu, *, extra: int) -> CardKey:
     _, key = find_key(view, Usage.SECURITY_MODULE, command.p2, version=command.p1)
     rules = view.chip.behaviour.module
-    if type_of(command.p1) not in rules.enciphers | rules.authenticates:
+    # What INITIALIZE FOR DESCRYPT and DESCRYPT do under SM4 is not public.
+    if type_of(command.p1) not in rules.enciphers | rules.authenticates or key.algorithm is Algorithm.SM4:
         raise Refuse(0x6985)
     if len(command.data) != levels_of(command.p1) * FACTOR + extra:
         raise Refuse(0x6700)

@@ -31,15 +31,16 @@ from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import FRESH, Session
 from kaguan.card_os.writes import DropTree, PutDedicated, PutElementary, PutPurse, Write
 
-PURSE_FIDS = {b"\x00\x01": 0x01, b"\x00\x02": 0x02}  # electronic deposit, electronic purse
+PURSE_FIDS = {b"\x00\x01": 0x01, b"\x00\x02": 0x02, b"\xef\x01": 0x01, b"\xef\x02": 0x02}
+"""Electronic deposit, electronic purse; campus cards name the purse EF02 (C), and it is the same one."""
 
 
 def create_file(view: View, command: CommandApdu) -> Outcome:
     """Plan the file in the current dedicated file; an elementary one becomes current, a dedicated one does not.
 
     Refuses, in this order: 6700 too few bytes for the type, 6A81 no master file yet, 6982 rights, 6A80 parameters that
-    no file has, and then the profile's words: the file is there; 6A80 a key file that is not the first; too deep;
-    6A84 no room.
+    no file has, 6A86 (`native.file_exists`) the file is there, 6A80 a key file that is not the first, 6A84
+    (`native.too_deep`) too deep, 6A84 no room.
     """
     data, fid = command.data, bytes((command.p1, command.p2))
     dedicated = bool(data) and data[0] == DEDICATED_TYPE
@@ -56,7 +57,7 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
     except CodecError:
         raise Refuse(0x6A80) from None
     native = view.chip.behaviour.native
-    if taken(view.image, here, fid):
+    if taken(view.image, here, fid) or (isinstance(write, PutPurse) and write.address in view.image.purses):
         raise Refuse(native.file_exists)
     if data[0] == KEY_FILE_TYPE and not was_empty:
         raise Refuse(0x6A80)
@@ -97,12 +98,12 @@ def _create_master_file(view: View, data: bytes) -> Outcome:
     Refuses, in this order: 6A80 parameters that no dedicated file has, the profile's word when it has files.
     """
     native, image = view.chip.behaviour.native, view.image
+    if data[0] != DEDICATED_TYPE:
+        raise Refuse(0x6A80)
     try:
         made = dedicated_of(data, native)
     except CodecError:
         raise Refuse(0x6A80) from None
-    if data[0] != DEDICATED_TYPE:
-        raise Refuse(0x6A80)
     if MASTER_FILE in image.dedicated and not empty(image, MASTER_FILE):
         raise Refuse(native.file_exists)
     after = Session(MASTER_FILE, rights=view.session.rights | {FRESH})

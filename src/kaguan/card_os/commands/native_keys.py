@@ -16,6 +16,7 @@ from kaguan.card_os.image import Address, CardKey, CardPin, KeyFile, Messaging, 
 from kaguan.card_os.native import (
     HOLDER_PIN,
     KEY_ROOM,
+    KEY_SIZES,
     TYPE_BITS,
     KeyRecord,
     key_room_left,
@@ -40,14 +41,30 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
     """Plan the key or the PIN.
 
     A PIN is never written over (its change byte is EF): that is for CHANGE PIN, RELOAD PIN and PIN UNBLOCK. The first
-    PIN 00 of an application makes its purses ask for it.
-    Refuses, in this order: 6A86 P1, 6A81 no master file, the profile's word where there is no key file, 6A88 no such
-    key to write over, 6982 rights; CLA 80: the profile's word where the key needs protection; CLA 84: 6A88 no key 39
-    number 00, 6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong; 6A80 no record or one of another type, the
-    profile's word where the key to be added is there, 6A84 no room.
+    PIN 00 of an application makes its purses ask for it. Over a key its new value may come alone, without a record. A
+    key declared to be written enciphered comes so from the first, but in the session that found the dedicated file
+    empty.
+    Refuses, in this order: 6A86 P1, 6A81 no master file, 6A82 (`native.no_key_file`) no key file, 6A88 no such key to
+    write over, 6982 rights, 6900 (`native.protection_differs`) the key to write over wants protection, 6A80 no record,
+    6900 (`native.protection_differs`) the new key wants protection, 6A80 a record of another type, 6A80
+    (`native.key_exists`) the key to be added is there, 6A84 no room.
     """
-    if command.p1 == MODULE_KEY and view.chip.behaviour.native.module_keys and command.cla & PROTECTED:
-        return _write_module_key(view, command)
+    return _written(view, command)
+
+
+def write_protected_key(view: View, command: CommandApdu) -> Outcome:
+    """Plan the key or the PIN, as WRITE KEY does, or with P1 00 the key of a security module.
+
+    Refuses, in this order: as WRITE KEY (native) up to 6982, 6A88 no key 39 number 00, 6984 no challenge, 6987 no MAC,
+    6988 MAC or padding wrong, 6A80 no record, 6A80 a record of another type, 6A80 (`native.key_exists`) the key to be
+    added is there, 6A84 no room.
+    """
+    if command.p1 == MODULE_KEY and view.chip.behaviour.native.module_keys:
+        return write_module_key(view, command)
+    return _written(view, command)
+
+
+def _written(view: View, command: CommandApdu) -> Outcome:
     adding = command.p1 == ADD
     type_byte = command.p1 & TYPE_BITS
     if not adding and not known_type(type_byte):
@@ -72,11 +89,11 @@ def write_key(view: View, command: CommandApdu) -> Outcome:
     return Outcome(b"", 0x9000, view.session, (_group(view, here, record, command.p2),))
 
 
-def _write_module_key(view: View, command: CommandApdu) -> Outcome:
+def write_module_key(view: View, command: CommandApdu) -> Outcome:
     """Plan the key of a security module, in place of the one with its usage and version.
 
-    Refuses, in this order: 6A81 no master file, the profile's word where there is no key file, 6982 rights, 6A88 no key
-    39 number 00, 6984, 6987, 6988 as WRITE KEY, 6A80 no such record, 6A84 no room.
+    Refuses, in this order: 6A81 no master file, 6A82 (`native.no_key_file`) no key file, 6982 rights, 6A88 no key 39
+    number 00, 6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6A80 no such record, 6A84 no room.
     """
     here, region = here_and_region(view)
     if region.key_file is None:
@@ -86,7 +103,9 @@ def _write_module_key(view: View, command: CommandApdu) -> Outcome:
         key = module_key(_unprotected(view, command, encrypted_only=True))
     except CodecError:
         raise Refuse(0x6A80) from None
-    if KEY_ROOM + len(key.value) > key_room_left(view.image, here, region.key_file):
+    versions = view.image.keys.get(key_address(here, key.usage, key.reference), ())
+    replaced = any(old.version == key.version for old in versions)  # by one of the same size
+    if not replaced and KEY_ROOM + len(key.value) > key_room_left(view.image, here, region.key_file):
         raise Refuse(0x6A84)
     return Outcome(b"", 0x9000, view.session, ((PutKey(here, key),),))
 
@@ -114,11 +133,14 @@ def _record(view: View, command: CommandApdu, old: CardKey | CardPin | None) -> 
         raise Refuse(native.protection_differs)
     if protected:
         data = _unprotected(view, command, encrypted_only=needed is Messaging.ENCIPHERED)
+    if isinstance(old, CardKey) and native.key_alone and len(data) in KEY_SIZES:
+        return KeyRecord.renewed(old, data)
     try:
         record = KeyRecord.parse(data)
     except CodecError:
         raise Refuse(0x6A80) from None
-    if old is None and not protected and record.messaging and _master_key(view):
+    fresh = FRESH in view.session.rights  # C: a program that issues cards brings them plain, all in one go
+    if old is None and not protected and record.messaging and not fresh and _master_key(view):
         raise Refuse(native.protection_differs)
     return record
 

@@ -28,8 +28,8 @@ def verify(view: View, command: CommandApdu) -> Outcome:
     """Leave the session holding the PIN's right, or one try poorer and without it.
 
     An empty data field asks how many tries are left and costs nothing.
-    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6982 not the PIN's time, 6983 blocked,
-    6700 wrong length, 6A80 no decimal digits, or filling between them.
+    Refuses, in this order: 6A86 P1, 6A88 no such PIN, 6984 not yet set, 6982 not the PIN's time, 6983 blocked, 6700
+    wrong length, 6A80 no decimal digits, or filling between them.
     A wrong PIN is an outcome (63Cx), not a refusal: it writes.
     """
     if command.p1:
@@ -68,7 +68,9 @@ def change_pin(view: View, command: CommandApdu) -> Outcome:
     old, separator, new = command.data.partition(FILLING)
     if not separator or not old:
         raise Refuse(0x6A80)
-    old, new = digits_of(pin, old), digits_of(pin, new)
+    old, new = _unfilled(pin, old), _unfilled(pin, new)
+    _check_decimal(old)
+    _check_decimal(new)
     spent = (PutPin(address, _with_tries(pin, pin.tries_left - 1)),)
     if not hmac.compare_digest(old, pin.value):
         return Outcome(b"", 0x63C0 | min(pin.tries_left - 1, 15), _without_right(view.session, command.p2), (spent,))
@@ -81,8 +83,9 @@ def unblock_pin(view: View, command: CommandApdu) -> Outcome:
 
     The unblocking key must have been authenticated. Drivers send P2 00 for PIN UNBLOCK and 01 for RELOAD PIN, but the
     purse's PIN UNBLOCK brings a PIN with 00 (JR/T 0025.2), so the data decides; the PIN is the one with reference 00.
-    Refuses, in this order: 6A86 P1 or P2, 6A88 no such PIN, 6982 unblocking key not authenticated, 6984 no challenge,
-    6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take, 6A80 no decimal digits.
+    Refuses, in this order: 6A86 P1 or P2, 6A88 no such PIN, 6982 unblocking key not authenticated, 6A88 no messaging
+    key, 6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6700 a PIN of a length that the card does not take,
+    6A80 no decimal digits.
     """
     if command.p1 or command.p2 > 1:
         raise Refuse(0x6A86)
@@ -101,12 +104,21 @@ def _without_right(session: Session, reference: int) -> Session:
 
 def digits_of(pin: CardPin, data: bytes) -> bytes:
     """The digits without the filling behind them; refuses 6700 a wrong length, 6A80 filling between digits."""
+    digits = _unfilled(pin, data)
+    _check_decimal(digits)
+    return digits
+
+
+def _unfilled(pin: CardPin, data: bytes) -> bytes:
     digits = data.rstrip(FILLING)
     if not pin.min_bytes <= len(digits) <= pin.max_bytes:
         raise Refuse(0x6700)
+    return digits
+
+
+def _check_decimal(digits: bytes) -> None:
     if not digits.hex().removesuffix("f").isdecimal():
         raise Refuse(0x6A80)
-    return digits
 
 
 def _with_tries(pin: CardPin, tries_left: int) -> CardPin:

@@ -6,7 +6,7 @@ answer alone and with the same challenge (JR/T 0025.2, FMCOS 2.0). Le counts wha
 
 from __future__ import annotations
 
-from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.command import SHORT_DATA, CommandApdu
 from kaguan.card_os.access import addressed_file, find_key
 from kaguan.card_os.commands import binary, records
 from kaguan.card_os.commands.messaging import plain_command
@@ -22,9 +22,10 @@ BY_SFI = 0x80
 def read_binary(view: View, command: CommandApdu) -> Outcome:
     """Answer the bytes, protected as the file asks.
 
-    Refuses, in this order: 6A86 P1, 6700 more data than the card takes, 6A82 or 6986 no file, the profile's word when
-    the file has no protection, 6A88 no such key of type 36, 6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong,
-    6700 more than a MAC, then as READ BINARY.
+    Refuses, in this order: 6A86 P1, 6700 more data than the card takes, 6A82 no such file, 6986 no current file, 6981
+    it is a purse or a key file, 6900 (`native.protection_differs`) the file has no protection, 6A88 no such key of type
+    36, 6984 no challenge, 6987 no MAC, 6988 MAC or padding wrong, 6700 more than a MAC, 6981 a file with records, 6982
+    rights, then as READ BINARY from 6B00 on, 6700 more bytes than a cryptogram can count.
     """
     file, key = _protected_file(view, command, _binary_sfi(command), write=False)
     plain = _asked(view, command, key)
@@ -34,7 +35,8 @@ def read_binary(view: View, command: CommandApdu) -> Outcome:
 def update_binary(view: View, command: CommandApdu) -> Outcome:
     """Plan the new bytes.
 
-    Refuses, in this order: as the protected READ BINARY up to 6988, then as UPDATE BINARY.
+    Refuses, in this order: 6A86 P1, as READ BINARY (protected) from 6700 on up to 6988, 6981 a file with records, 6982
+    rights, then as UPDATE BINARY from 6B00 on.
     """
     file, key = _protected_file(view, command, _binary_sfi(command), write=True)
     return binary.update_binary(view, _brought(view, command, file, key))
@@ -43,7 +45,9 @@ def update_binary(view: View, command: CommandApdu) -> Outcome:
 def read_record(view: View, command: CommandApdu) -> Outcome:
     """Answer the record, protected as the file asks.
 
-    Refuses, in this order: as the protected READ BINARY, then as READ RECORD.
+    Refuses, in this order: as READ BINARY (protected) from 6700 on up to 6988, 6700 more than a MAC, 6981 a file
+    without records, 6982 rights, then as READ RECORD from 6A86 on, 6700 more bytes than a cryptogram
+    can count.
     """
     file, key = _protected_file(view, command, command.p2 >> 3, write=False)
     return _answered(view, records.read_record(view, _asked(view, command, key)), file, key)
@@ -52,7 +56,8 @@ def read_record(view: View, command: CommandApdu) -> Outcome:
 def update_record(view: View, command: CommandApdu) -> Outcome:
     """Plan the record's new content.
 
-    Refuses, in this order: as the protected READ BINARY up to 6988, then as UPDATE RECORD.
+    Refuses, in this order: as READ BINARY (protected) from 6700 on up to 6988, 6981 a file without records, 6982
+    rights, 6700 no data or a wrong length, then as UPDATE RECORD from 6A86 on.
     """
     file, key = _protected_file(view, command, command.p2 >> 3, write=True)
     return records.update_record(view, _brought(view, command, file, key))
@@ -61,7 +66,8 @@ def update_record(view: View, command: CommandApdu) -> Outcome:
 def append_record(view: View, command: CommandApdu) -> Outcome:
     """Plan one more record.
 
-    Refuses, in this order: as the protected READ BINARY up to 6988, then as APPEND RECORD.
+    Refuses, in this order: as READ BINARY (protected) from 6700 on up to 6988, 6981 a file without records, 6982
+    rights, 6700 no data or a wrong length, then as APPEND RECORD from 6A86 on.
     """
     file, key = _protected_file(view, command, command.p2 >> 3, write=True)
     return records.append_record(view, _brought(view, command, file, key))
@@ -100,4 +106,6 @@ def _brought(view: View, command: CommandApdu, file: Elementary, key: CardKey) -
 def _answered(view: View, outcome: Outcome, file: Elementary, key: CardKey) -> Outcome:
     worker, scheme = cipher(key.value, key.algorithm), view.chip.behaviour.messaging
     encrypted = file.protection.update is Messaging.ENCIPHERED
+    if encrypted and len(outcome.data) > SHORT_DATA:
+        raise Refuse(0x6700)
     return outcome._replace(data=protected_answer(worker, scheme, outcome.data, view.challenge, encrypted=encrypted))

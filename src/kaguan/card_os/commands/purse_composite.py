@@ -15,11 +15,11 @@ def update_composite_cache(view: View, command: CommandApdu) -> Outcome:
     """Keep the record in the session, and the purchase begun. Nothing is written.
 
     P1 is the record's tag (P2 sssss000) or number (sssss100). A record brought twice is written as it came last.
-    Refuses, in this order: 6901 no composite purchase was begun, 6A82 or 6986 no file, 6981 a file of another kind,
-    6982 rights (another file than the composite purchases' own), 6A86 mode, 6A83 no such record, 6700 another length
-    than the record's, 6A80 another tag or TLV length.
+    Refuses, in this order: 6901 (`not_begun`) no composite purchase was begun, 6A82 no such file, 6986 no current file,
+    6981 a file of another kind, 6982 rights (another file than the composite purchases' own), 6A86 mode, 6A83 no such
+    record, 6700 another length than the record's, 6A80 another tag or TLV length.
     """
-    pending = begun(view, COMPOSITE)
+    pending = begun(view, (COMPOSITE,))
     address, file = addressed_file(view, command.p2 >> 3)
     if file.kind not in (FileKind.LINEAR_VARIABLE, FileKind.LINEAR_FIXED):
         raise Refuse(0x6981)

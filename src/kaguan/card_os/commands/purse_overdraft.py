@@ -19,11 +19,10 @@ from kaguan.card_os.commands.purse import (
     ended,
     find_deposit,
     key_marks,
-    purse_key,
     session_worker,
     transaction_code,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Proof
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
 from kaguan.vault.mac import mac4
@@ -37,15 +36,14 @@ def initialize_for_update(view: View, command: CommandApdu) -> Outcome:
     """Leave the session ready for UPDATE OVERDRAW LIMIT; answer balance, number, limit, key version, algorithm, random
     and MAC1.
 
-    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 7 bytes, 6985 or 6982 rights, 9403 key index,
-    9402 the counter is at its end.
+    Refuses, in this order: 6A86 P2 other than 01, 6A82 no such purse, 6700 not 7 bytes, then as INITIALIZE FOR PURCHASE
+    from 6985 on up to 9402.
     """
     address, purse = find_deposit(view, command.p2)
     if len(command.data) != INITIALIZE_SIZE:
         raise Refuse(0x6700)
     reference, terminal = command.data[0], command.data[1:]
-    begin(view, purse.rules.overdraft)
-    key = purse_key(view, Usage.OVERDRAFT, reference)
+    key = begin(view, purse.rules.overdraft, Usage.OVERDRAFT, reference)
     if purse.online_sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
     random = view.chip.random(4)
@@ -54,19 +52,20 @@ def initialize_for_update(view: View, command: CommandApdu) -> Outcome:
     balance, limit = purse.balance_fen.to_bytes(4, "big"), purse.overdraft_limit_fen.to_bytes(3, "big")
     mac1 = mac4(worker, balance + limit + ONE_BYTE[OVERDRAFT] + terminal)
     pending = PendingTransaction(address, OVERDRAFT, 0, terminal, worker, random, reference)
-    answer = balance + number + limit + key_marks(key) + random + mac1
+    answer = balance + number + limit + key_marks(view, key) + random + mac1
     return Outcome(answer, 0x9000, view.session._replace(pending=pending))
 
 
 def update_overdraw_limit(view: View, command: CommandApdu) -> Outcome:
     """Plan the new limit, and the balance that goes with it, as one group, and answer its TAC.
 
-    Refuses, in this order: 6A86 P1 or P2, 6901 no update was begun, 6700 not 14 bytes, 9302 MAC2 wrong, 9401 the
-    balance is below what the limit is lowered by, 6985 it would be more than the purse may hold, 9406 no TAC key.
+    Refuses, in this order: 6A86 P1 or P2, 6901 (`not_begun`) no update was begun, 6700 not 14 bytes, 9302 MAC2 wrong,
+    9401 the balance is below what the limit is lowered by, 6985 (`purse.too_much`) it would be more than the purse
+    may hold, 9406 no TAC key.
     """
     if command.p1 or command.p2:
         raise Refuse(0x6A86)
-    pending, worker = begun_online(view, OVERDRAFT)
+    pending, worker = begun_online(view, (OVERDRAFT,))
     if len(command.data) != UPDATE_SIZE:
         raise Refuse(0x6700)
     limit, when, mac2 = command.data[:3], command.data[3:10], command.data[10:]
@@ -79,7 +78,9 @@ def update_overdraw_limit(view: View, command: CommandApdu) -> Outcome:
     if balance_fen < 0:
         raise Refuse(0x9401)
     if balance_fen > purse.rules.max_balance_fen:
-        raise Refuse(0x6985)
-    tac = transaction_code(view, balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields)
-    updated = purse._replace(balance_fen=balance_fen, online_sequence=sequence + 1, overdraft_limit_fen=limit_fen)
-    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, updated, sequence, when, mac2, tac),))
+        raise Refuse(view.chip.behaviour.purse.too_much)
+    proven = balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields
+    tac = transaction_code(view, pending.key_reference, proven)
+    updated = purse.after_online(balance_fen, Proof(OVERDRAFT, sequence, mac2, tac))
+    updated = updated._replace(overdraft_limit_fen=limit_fen)
+    return Outcome(tac, 0x9000, ended(view), (committed(view, pending, updated, sequence, when),))

@@ -28,7 +28,8 @@ def get_transaction_prove(view: View, command: CommandApdu) -> Outcome:
 
     A terminal that lost the answer to CREDIT or DEBIT learns here whether the card did it: the number is the one that
     INITIALIZE answered. No rights are needed: the power that was lost took the PIN with it.
-    Refuses, in this order: 6A86 P1, 6700 not 2 bytes, 6A86 type, 9406 the last transaction is another one.
+    Refuses, in this order: 6A86 P1, 6700 not 2 bytes, 6A86 type, 6A82 no such purse, 9406 the last transaction is
+    another one.
     """
     if command.p1:
         raise Refuse(0x6A86)

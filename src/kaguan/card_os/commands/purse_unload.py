@@ -2,7 +2,8 @@
 
 SK = 3DES(DULK, random ‖ online number ‖ 8000). MAC1 over balance, amount, type, terminal; MAC2 over amount, type,
 terminal, date, time; MAC3, under the same session key, over new balance, online number before the unload, amount, type,
-terminal, date, time. There is no TAC.
+terminal, date, time. There is no TAC; what stands for it in the proof, and whether an unload may take from the
+overdraft limit, the profile says.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from kaguan.card_os.commands.purse import (
     find_deposit,
     initialize_fields,
     key_marks,
-    purse_key,
     session_worker,
 )
-from kaguan.card_os.image import ONE_BYTE
+from kaguan.card_os.image import ONE_BYTE, Proof
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.session import PendingTransaction
 from kaguan.vault.mac import mac4
@@ -31,23 +31,19 @@ from kaguan.vault.vault import Usage
 
 DEBIT_SIZE = 11  # date, time, MAC2
 
-NO_TAC = bytes(4)
-"""What GET TRANSACTION PROVE answers for the TAC that an unload does not have (INF)."""
-
 
 def initialize_for_unload(view: View, command: CommandApdu) -> Outcome:
     """Leave the session ready for DEBIT FOR UNLOAD; answer balance, number, key version, algorithm, random, MAC1.
 
-    Refuses, in this order: 6A86 P2, 6A82 no such purse, 6700 not 11 bytes, 6985 or 6982 rights, 9403 key index,
-    9402 the counter is at its end, 9401 not enough money.
+    Refuses, in this order: 6A86 P2 other than 01, then as INITIALIZE FOR PURCHASE from 6A82 on.
     """
     address, purse = find_deposit(view, command.p2)
     reference, amount_fen, terminal = initialize_fields(command.data)
-    begin(view, purse.rules.unload)
-    key = purse_key(view, Usage.UNLOAD, reference)
+    key = begin(view, purse.rules.unload, Usage.UNLOAD, reference)
     if purse.online_sequence == GREATEST_SEQUENCE:
         raise Refuse(0x9402)
-    if amount_fen > purse.balance_fen:
+    reserved_fen = 0 if view.chip.behaviour.purse.unload_from_limit else purse.overdraft_limit_fen
+    if amount_fen > purse.balance_fen - reserved_fen:
         raise Refuse(0x9401)
     random = view.chip.random(4)
     number = purse.online_sequence.to_bytes(2, "big")
@@ -55,18 +51,18 @@ def initialize_for_unload(view: View, command: CommandApdu) -> Outcome:
     balance = purse.balance_fen.to_bytes(4, "big")
     mac1 = mac4(worker, balance + command.data[1:5] + ONE_BYTE[UNLOAD] + terminal)
     pending = PendingTransaction(address, UNLOAD, amount_fen, terminal, worker, random, reference)
-    answer = balance + number + key_marks(key) + random + mac1
+    answer = balance + number + key_marks(view, key) + random + mac1
     return Outcome(answer, 0x9000, view.session._replace(pending=pending))
 
 
 def debit_for_unload(view: View, command: CommandApdu) -> Outcome:
     """Plan the unload as one group and answer its MAC3.
 
-    Refuses, in this order: 6A86 P2, 6901 no unload was begun, 6700 not 11 bytes, 9302 MAC2 wrong.
+    Refuses, in this order: 6A86 P2, 6901 (`not_begun`) no unload was begun, 6700 not 11 bytes, 9302 MAC2 wrong.
     """
     if command.p2:
         raise Refuse(0x6A86)
-    pending, worker = begun_online(view, UNLOAD)
+    pending, worker = begun_online(view, (UNLOAD,))
     if len(command.data) != DEBIT_SIZE:
         raise Refuse(0x6700)
     when, mac2 = command.data[:7], command.data[7:]
@@ -77,5 +73,6 @@ def debit_for_unload(view: View, command: CommandApdu) -> Outcome:
     sequence = purse.online_sequence
     balance_fen = purse.balance_fen - pending.amount_fen
     mac3 = mac4(worker, balance_fen.to_bytes(4, "big") + sequence.to_bytes(2, "big") + fields)
-    unloaded = purse._replace(balance_fen=balance_fen, online_sequence=sequence + 1)
-    return Outcome(mac3, 0x9000, ended(view), (committed(view, pending, unloaded, sequence, when, mac3, NO_TAC),))
+    proof = Proof(UNLOAD, sequence, mac3, view.chip.behaviour.purse.unload_tac)
+    unloaded = purse.after_online(balance_fen, proof)
+    return Outcome(mac3, 0x9000, ended(view), (committed(view, pending, unloaded, sequence, when),))

@@ -14,7 +14,6 @@ from kaguan.card_os.access import addressed_file, require_access
 from kaguan.card_os.image import ONE_BYTE, Address, Elementary, Lifecycle
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.model import FileKind
-from kaguan.card_os.session import Session
 from kaguan.card_os.writes import PutRecord, PutRecords, Write
 
 BY_TAG, PREVIOUS, BY_NUMBER, ALL_FROM = 0, 3, 4, 5
@@ -23,6 +22,7 @@ TURNS = ((0, PREVIOUS), (1, BY_NUMBER))
 """P1 and mode with which UPDATE RECORD turns a cyclic file on; personalization tools and drivers differ."""
 
 MOST_RECORDS = 255
+_new = tuple.__new__  # as in `apdu.command`
 
 NATIVE_MODES = (BY_TAG, BY_NUMBER)
 """Modes with which APPEND RECORD comes to a native card: the standard's, and the one of all its record commands."""
@@ -31,8 +31,10 @@ NATIVE_MODES = (BY_TAG, BY_NUMBER)
 def read_record(view: View, command: CommandApdu) -> Outcome:
     """Answer a record, or all from a number on; the file becomes current, and so does the record.
 
-    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6A86 mode, 6A83 no such record,
-    6700 no Le, 6Cxx an Le that is not the record's length (a longer Le is served when all records are asked for).
+    Refuses, in this order: 6A82 no such file, 6986 no current file, 6981 one without records, 6700 more data than the
+    card takes, 6900 (`native.protection_differs`) the file wants protection, 6982 rights, 6A86 mode, 6A83 no such
+    record, 6700 no Le, or data, 6Cxx an Le that is not the record's length (a longer Le is served when all records are
+    asked for).
     """
     p2 = command.p2
     address, file = addressed_file(view, p2 >> 3)
@@ -49,49 +51,49 @@ def read_record(view: View, command: CommandApdu) -> Outcome:
         number = record_number(view, address, file, command.p1, mode)
         data = file.records[number - 1]
     ne = command.ne
-    if ne is None:
+    if ne is None or command.data:
         raise Refuse(0x6700)
     size = len(data)
     if ne != size and ne < SHORT_NE and (ne < size or mode != ALL_FROM):
         raise Refuse(0x6C00 | (size & 0xFF if size <= SHORT_NE else 0))
-    session = view.session
-    after = Session(session.current, address, number, session.rights)
-    return Outcome(data, 0x9000, after)
+    return Outcome(data, 0x9000, view.session.at(address, number))
 
 
 def update_record(view: View, command: CommandApdu) -> Outcome:
     """Plan the record's new content; in a cyclic file a new newest record, for which P1 and mode are 00, 3 or 01, 4.
 
-    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6700 no data or a wrong length,
-    6A86 mode, 6A83 no such record, 6A80 no TLV, 6A84 the file is full.
+    Refuses, in this order: 6A82 no such file, 6986 no current file, 6981 one without records, 6700 more data than the
+    card takes, 6900 (`native.protection_differs`) the file wants protection, 6982 rights, 6700 no data or a wrong
+    length, 6A86 mode, 6A83 no such record, 6A80 no TLV, 6A84 the file is full.
     A native card also takes the number of a record that was never written, and in a variable file it refuses another
     length with 6A83.
     """
     address, file = _writable(view, command)
     mode = command.p2 & 0x07
     native = CommandSet.NATIVE in view.chip.behaviour.commands
-    after = view.session._replace(file=address, record=1)
     if file.kind is FileKind.CYCLIC:
         if (command.p1, mode) not in TURNS:
             raise Refuse(0x6A86)
-        return Outcome(b"", 0x9000, after, ((push(address, file, command.data),),))
+        return Outcome(b"", 0x9000, view.session.at(address, 1), ((push(address, file, command.data),),))
     if native and mode == BY_NUMBER and command.p1 > len(file.records):
-        return Outcome(b"", 0x9000, after._replace(record=command.p1), ((_first(view, address, file, command),),))
+        after = view.session.at(address, command.p1)
+        return Outcome(b"", 0x9000, after, ((_first(view, address, file, command),),))
     number = record_number(view, address, file, command.p1, mode)
     replaced = file.records[number - 1]
     if native and len(command.data) != len(replaced):
         raise Refuse(0x6A83)
     _check_room(file, command.data, replaced)
     write = PutRecord(address, number - 1, command.data)
-    return Outcome(b"", 0x9000, after._replace(record=number), ((write,),))
+    return Outcome(b"", 0x9000, view.session.at(address, number), ((write,),))
 
 
 def append_record(view: View, command: CommandApdu) -> Outcome:
     """Plan one more record at the end; in a cyclic file a new newest record.
 
     While the chip is written, before its seal, one command brings as many records of a variable file as it holds.
-    Refuses, in this order: 6A82 or 6986 no file, 6981 a transparent file, 6982 rights, 6700 no data or a wrong length,
-    6A86 P1 or mode, 6A80 no TLV, 6A84 the file is full.
+    Refuses, in this order: 6A82 no such file, 6986 no current file, 6981 one without records, 6700 more data than the
+    card takes, 6900 (`native.protection_differs`) the file wants protection, 6982 rights, 6700 no data or a wrong
+    length, 6A86 P1 or mode, 6A80 no TLV, 6A84 the file is full.
     """
     address, file = _writable(view, command)
     modes = NATIVE_MODES if CommandSet.NATIVE in view.chip.behaviour.commands else (BY_TAG,)
@@ -107,14 +109,13 @@ def append_record(view: View, command: CommandApdu) -> Outcome:
         _check_room(file, command.data, b"")
         write = PutRecord(address, len(file.records), command.data)
         number = len(file.records) + 1
-    after = view.session._replace(file=address, record=number)
-    return Outcome(b"", 0x9000, after, ((write,),))
+    return Outcome(b"", 0x9000, view.session.at(address, number), ((write,),))
 
 
 def _several(file: Elementary, data: bytes) -> list[bytes]:
     """The records in the data. Refuses: 6A80 no TLV, 6A84 the file has no room for all of them."""
     try:
-        found = [tlv.record(tag, value) for tag, value in tlv.records(data)]
+        found = list(tlv.raw_records(data))
     except TlvSyntaxError:
         raise Refuse(0x6A80) from None
     if len(file.records) + len(found) > MOST_RECORDS:
@@ -126,7 +127,7 @@ def _several(file: Elementary, data: bytes) -> list[bytes]:
 
 def push(address: Address, file: Elementary, record: bytes) -> PutRecords:
     """The write that makes this the newest record of a cyclic file, the oldest leaving when the file is full."""
-    return PutRecords(address, (record, *file.records[: file.size - 1]))
+    return _new(PutRecords, (address, (record, *file.records[: file.size - 1])))
 
 
 def _first(view: View, address: Address, file: Elementary, command: CommandApdu) -> Write:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kaguan.apdu.errors import CodecError, TlvSyntaxError
+from kaguan.apdu.errors import CodecError, ProfileError, TlvSyntaxError
 from kaguan.apdu.tlv import Tlv, template
 from kaguan.card_os.profile.rules import FREE, NEVER, PIN_RIGHT, AccessRule
 
@@ -24,6 +24,9 @@ PURSE_DESCRIPTOR = 0x08  # an internal EF
 
 _ALWAYS, _NEVER, _ONE, _ANY, _ALL = 0x90, 0x97, 0xA4, 0xA0, 0xAF
 _USER, _EXTERNAL = 0x08, 0x80  # usage qualifier: user authentication, external authentication
+
+MOST_LEVELS = 8
+"""How deep conditions may lie in conditions; three levels say every rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Fcp:
         fid = objects.get(0x83, b"")
         if len(descriptor) not in (1, 5) or len(fid) != 2:
             raise CodecError("file control parameters need 82 (1 or 5 bytes) and 83 (2 bytes)")
+        if len(objects.get(0x80, b"")) > 2 or len(objects.get(0x8A, b"")) > 1:
+            raise CodecError("a file's size (80) has at most 2 bytes, its life cycle status (8A) one")
         records = len(descriptor) == 5
         size = descriptor[4] if records else int.from_bytes(objects.get(0x80, b""), "big")
         return cls(
@@ -127,13 +132,16 @@ def _rules(raw: bytes) -> dict[int, AccessRule]:
     for mode, condition in zip(objects[::2], objects[1::2], strict=False):
         if mode.tag != 0x80 or len(mode.value) != 1:
             raise CodecError(f"an access mode byte (80 01) is due, not {mode.tag:02X}")
-        rules[mode.value[0]] = _rule(condition)
+        try:
+            rules[mode.value[0]] = _rule(condition, MOST_LEVELS)
+        except ProfileError as error:
+            raise CodecError(error.message) from None
     if len(objects) % 2:
         raise CodecError("the last access mode has no condition")
     return rules
 
 
-def _rule(condition: Tlv) -> AccessRule:
+def _rule(condition: Tlv, levels: int) -> AccessRule:
     if condition.tag == _ALWAYS:
         return FREE
     if condition.tag == _NEVER:
@@ -146,6 +154,9 @@ def _rule(condition: Tlv) -> AccessRule:
     rule = NEVER if condition.tag == _ANY else FREE
     if condition.tag not in (_ANY, _ALL):
         raise CodecError(f"{condition.tag:02X} is no security condition")
+    if not levels:
+        raise CodecError(f"conditions lie more than {MOST_LEVELS} deep in conditions")
     for child in condition.children():
-        rule = rule | _rule(child) if condition.tag == _ANY else rule & _rule(child)
+        part = _rule(child, levels - 1)
+        rule = rule | part if condition.tag == _ANY else rule & part
     return rule

@@ -17,7 +17,10 @@ from kaguan.card_os.profile.keydata import TYPE_OF_USAGE
 from kaguan.card_os.profile.medical import MedicalRules
 from kaguan.card_os.profile.module import ModuleRules
 from kaguan.card_os.profile.native import Native
+from kaguan.card_os.profile.purse import AfterTransaction, CompositeSuffix, OverdraftLog, PurseSettings
+from kaguan.card_os.profile.reset import with_check_byte
 from kaguan.card_os.profile.rules import NEVER, AccessRule
+from kaguan.card_os.profile.wire import Wire
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.vault import Usage
@@ -39,6 +42,7 @@ class Confidence(StrEnum):
     DRIVERS = "B"  # shipping drivers, scripts or traces, usually two or more that do not know each other
     ONE_SOURCE = "C"
     INFERRED = "INF"
+    GUESS = "GUESS"  # nothing public says anything
     MEASURED = "MEAS"  # recomputed from published figures
 
 
@@ -71,26 +75,11 @@ class Authentication(StrEnum):
     DIRECT = "direct"  # the challenge enciphered by the key itself (JR/T 0025.2)
 
 
-class AfterTransaction(StrEnum):
-    """What a finished purse transaction leaves of the rights."""
+class VersionByte(StrEnum):
+    """Where EXTERNAL AUTHENTICATE names the version of its key."""
 
-    KEPT = "kept"
-    LOST = "6982"  # none: where a rule asks for one, the next transaction is refused so
-    SPENT = "6985"  # none, and no transaction begins before a PIN or a key is shown
-
-
-class CompositeSuffix(StrEnum):
-    """What follows the fields of MAC1 in a composite purchase."""
-
-    NONE = "none"
-    CARD_CODE = "card-code"  # the nine bytes that GET DATA answers (CJ/T 166)
-
-
-class OverdraftLog(StrEnum):
-    """The amount that the log shows for a new overdraft limit."""
-
-    ZERO = "zero"
-    CHANGE = "change"  # how far the balance moved
+    FIRST = "first"  # in front of the cryptogram
+    LAST = "last"  # behind the original
 
 
 class Unasked(StrEnum):
@@ -123,6 +112,11 @@ class Behaviour(NamedTuple):
     overdraft_log: OverdraftLog = OverdraftLog.ZERO
     sm4: bool = False
     key_tries_told: bool = False  # EXTERNAL AUTHENTICATE without data answers 63Cx
+    version_byte: VersionByte = VersionByte.FIRST
+    one_internal_key: bool = True  # it deciphers and makes MACs where there is no key for that
+    purse: PurseSettings = PurseSettings()
+    wire: Wire = Wire()
+    internal_select: int = 0x6A82  # SELECT of a purse or a key file
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,5 +386,5 @@ class CardProfile:
         return listed
 
     def atr(self, serial: bytes) -> bytes:
-        """The answer to reset of the chip with this 6-byte serial number."""
-        return self.atr_prefix + self.historical_bytes + serial
+        """The answer to reset of the chip with this serial number, of 6 bytes or, native, 8; TCK where it has one."""
+        return with_check_byte(self.atr_prefix + self.historical_bytes + serial)

@@ -15,6 +15,8 @@ PURCHASE_TYPE = 0x02
 UNDELEGATED = frozenset({0x00, 0x01, PURCHASE_TYPE})
 """Types that are never lent for free use: master, maintenance and purchase keys."""
 
+MOST_TRIES = 15
+
 _KNOWN_USAGES = (0x67, 0x48, 0x47, 0x28, 0x27)
 
 
@@ -76,6 +78,12 @@ class ModuleRules(NamedTuple):
     answers_next_number: bool = False
     """INITIALIZE answers the transaction number after the increment; otherwise the one that was stored."""
 
+    wrong_mac2_ends: bool = True
+    """The last wrong MAC2 in a row blocks the application for ever; otherwise wrong ones are not counted."""
+
+    mac2_tries: int = 3
+    """How many wrong MAC2s in a row end a key that WRITE KEY brought."""
+
 
 def parse_module_rules(table: Mapping[str, Any]) -> ModuleRules:
     """The rules in this table.
@@ -91,6 +99,13 @@ def parse_module_rules(table: Mapping[str, Any]) -> ModuleRules:
     for name, types in lent.items():
         if types & UNDELEGATED or not types <= set(range(0x20)):
             raise ProfileError(f"module.{name}: key types 03 to 1F may be lent, no others")
+    mac2_tries = int(table.get("mac2_tries", default.mac2_tries))
+    if not 1 <= mac2_tries <= MOST_TRIES:
+        raise ProfileError(f"module.mac2_tries is 1 to {MOST_TRIES}")
     return ModuleRules(
-        lent["enciphers"], lent["authenticates"], bool(table.get("answers_next_number", default.answers_next_number))
+        enciphers=lent["enciphers"],
+        authenticates=lent["authenticates"],
+        answers_next_number=bool(table.get("answers_next_number", default.answers_next_number)),
+        wrong_mac2_ends=bool(table.get("wrong_mac2_ends", default.wrong_mac2_ends)),
+        mac2_tries=mac2_tries,
     )

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 class Native(NamedTuple):
     """`master_file` and `key_file` are the data fields of CREATE FILE, `transport_key` that of WRITE KEY, with which
-    the factory made the card. `file_exists` and the words after it are status words."""
+    the factory made the card. `file_exists` and the words after it are status words. A key whose record names the
+    `mute_algorithm` makes MAC1s of zeros. `bare_without_key_file`: the FCI of a dedicated file shows its name alone
+    until it has a key file. `key_alone`: WRITE KEY over a key may bring its new value and nothing else."""
 
     memory_bytes: int = 8192
     header_bytes: int = 11
@@ -33,6 +35,13 @@ class Native(NamedTuple):
     no_key_file: int = 0x6A82
     too_deep: int = 0x6A84
     protection_differs: int = 0x6900
+    mute_algorithm: int | None = None
+    bare_without_key_file: bool = False
+    key_alone: bool = False
+
+    def __repr__(self) -> str:
+        """Without the settings: one of them is a key."""
+        return "<Native>"
 
 
 _BYTES = ("master_file", "key_file", "transport_key", "ats_prefix")

@@ -6,19 +6,17 @@ import pkgutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaguan.apdu.errors import ProfileError
 from kaguan.apdu.instruction import CommandSet
 from kaguan.card_os.profile.inherit import VARIANT_MARK, inherited, removed_fields, with_variants
 from kaguan.card_os.profile.medical import parse_medical_rules
 from kaguan.card_os.profile.model import (
-    AfterTransaction,
     Authentication,
     Behaviour,
     BlockedSelect,
     CardProfile,
-    CompositeSuffix,
     Confidence,
     DedicatedSpec,
     FileKind,
@@ -27,16 +25,19 @@ from kaguan.card_os.profile.model import (
     KeySpec,
     LogLayout,
     LogSequence,
-    OverdraftLog,
     PinSpec,
     PurseSpec,
     Unasked,
+    VersionByte,
 )
 from kaguan.card_os.profile.module import parse_module_rules
 from kaguan.card_os.profile.native import parse_native
 from kaguan.card_os.profile.parts import check_fields, parse_codes, parse_fields, parse_variants
+from kaguan.card_os.profile.purse import AfterTransaction, CompositeSuffix, OverdraftLog, parse_purse_settings
 from kaguan.card_os.profile.rules import LOCAL, parse_rule
+from kaguan.card_os.profile.settings import settings_of
 from kaguan.card_os.profile.shape import check_names
+from kaguan.card_os.profile.wire import parse_wire
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.vault import Usage
@@ -46,8 +47,13 @@ Table = Mapping[str, Any]
 SHOWN_ALGORITHM = bytes.fromhex("9F0C038601")  # and the algorithm's mark (LD/T 32, third specification)
 ALGORITHM_MARKS = {Algorithm.TDES: 0x01, Algorithm.SM4: 0x03}  # 02 is SSF33
 _APPLICATION_USAGES = (Usage.INTERNAL_AUTHENTICATION, Usage.EXTERNAL_AUTHENTICATION, Usage.MESSAGING)
+_PURSE_USAGES = (
+    *(Usage.LOAD, Usage.PURCHASE, Usage.UNLOAD, Usage.OVERDRAFT, Usage.TAC),
+    *(Usage.APPLICATION_MAINTENANCE, Usage.PIN_UNBLOCK),
+)
 
-KEY_TRIES = 8  # INF: how often a key may be presented wrongly is not public
+KEY_TRIES = 8
+"""How often a key may be presented wrongly where a profile does not say."""
 
 _NAMES = ("ssc-v1", "ssc-v2", "ssc-v3", "fmcos-blank", "pboc-purse", "cjt-purse", "psam")
 
@@ -125,17 +131,17 @@ def _table(text: str, file: str) -> Table:
 
 def _profile(top: Table, absent: frozenset[tuple[str, str, int]]) -> CardProfile:
     reset = top["answer_to_reset"]
-    algorithm = Algorithm(top.get("security", {}).get("algorithm", Algorithm.TDES))
+    security = _Security.parse(top.get("security", {}))
     return CardProfile(
         name=top["name"],
         title=top["title"],
         specification=top["specification"],
         atr_prefix=bytes.fromhex(reset["prefix"]),
         historical_bytes=bytes.fromhex(reset["chip_maker"] + reset["cos"] + reset["card_maker"]),
-        dedicated=tuple(_dedicated(table, algorithm) for table in top["df"]),
+        dedicated=tuple(_dedicated(table, security) for table in top["df"]),
         behaviour=_behaviour(top.get("behaviour", {})),
         defaults=dict(top.get("defaults", {})),
-        algorithm=algorithm,
+        algorithm=security.algorithm,
         files_made=FilesMade(top.get("personalization", {}).get("files", FilesMade.ALL)),
         codes=parse_codes(top.get("codes", {})),
         variants=parse_variants(top.get("variant", [])),
@@ -168,6 +174,11 @@ def _behaviour(table: Table) -> Behaviour:
         overdraft_log=OverdraftLog(table.get("overdraft_log", default.overdraft_log)),
         sm4=table.get("sm4", default.sm4),
         key_tries_told=table.get("key_tries_told", default.key_tries_told),
+        version_byte=VersionByte(table.get("version_byte", default.version_byte)),
+        one_internal_key=table.get("one_internal_key", default.one_internal_key),
+        purse=parse_purse_settings(table.get("purse", {})),
+        wire=parse_wire(table.get("wire", {})),
+        internal_select=int(table.get("internal_select", f"{default.internal_select:04X}"), 16),
     )
 
 
@@ -177,9 +188,9 @@ def _refuse_unknown(table: Table, known: Mapping[str, object], where: str) -> No
             raise ProfileError(f"{where} has no setting '{name}': it has {', '.join(known)}")
 
 
-def _dedicated(table: Table, algorithm: Algorithm) -> DedicatedSpec:
+def _dedicated(table: Table, security: _Security) -> DedicatedSpec:
     name = table["name"]
-    shown = SHOWN_ALGORITHM + bytes((ALGORITHM_MARKS[algorithm],)) if table.get("algorithm_shown") else b""
+    shown = SHOWN_ALGORITHM + bytes((ALGORITHM_MARKS[security.algorithm],)) if table.get("algorithm_shown") else b""
     return DedicatedSpec(
         name=name,
         fid=int(table["fid"], 16),
@@ -190,7 +201,7 @@ def _dedicated(table: Table, algorithm: Algorithm) -> DedicatedSpec:
         lock_key=table.get("lock_key", 0xFF),
         messaging_key=table.get("messaging_key", 0xFF),
         files=tuple(_file(name, entry) for entry in table.get("file", ())),
-        keys=tuple(key for entry in table.get("key", ()) for key in _keys(name, entry, algorithm)),
+        keys=tuple(key for entry in table.get("key", ()) for key in _keys(name, entry, security)),
         pins=tuple(
             PinSpec(
                 name,
@@ -215,8 +226,30 @@ def _dedicated(table: Table, algorithm: Algorithm) -> DedicatedSpec:
     )
 
 
-def _keys(dedicated: str, entry: Table, algorithm: Algorithm) -> Iterator[KeySpec]:
-    """The key in each of its versions. Money's keys are 3DES whatever the application's algorithm is."""
+class _Security(NamedTuple):
+    """What keys are where they do not say it themselves: `purse` those of money and of the issuer's scripts."""
+
+    algorithm: Algorithm
+    purse: Algorithm
+    key_tries: int
+
+    @classmethod
+    def parse(cls, table: Table) -> _Security:
+        return cls(
+            Algorithm(table.get("algorithm", Algorithm.TDES)),
+            Algorithm(table.get("purse", Algorithm.TDES)),
+            table.get("key_tries", KEY_TRIES),
+        )
+
+    def of(self, usage: Usage) -> Algorithm:
+        """The algorithm of keys with this usage; how others work under another than 3DES is not public."""
+        if usage in _APPLICATION_USAGES:
+            return self.algorithm
+        return self.purse if usage in _PURSE_USAGES else Algorithm.TDES
+
+
+def _keys(dedicated: str, entry: Table, security: _Security) -> Iterator[KeySpec]:
+    """The key in each of its versions."""
     usage = Usage(entry["usage"])
     for version in entry.get("versions", (entry.get("version", 0),)):
         yield KeySpec(
@@ -224,12 +257,12 @@ def _keys(dedicated: str, entry: Table, algorithm: Algorithm) -> Iterator[KeySpe
             entry["id"],
             entry["label"],
             usage,
-            entry.get("tries", KEY_TRIES),
+            entry.get("tries", security.key_tries),
             entry.get("psam", ""),
             entry.get("hsm", ""),
             version,
             bytes.fromhex(entry.get("value", "")),
-            Algorithm(entry.get("algorithm", algorithm if usage in _APPLICATION_USAGES else Algorithm.TDES)),
+            Algorithm(entry.get("algorithm", security.of(usage))),
             Confidence(entry.get("confidence", Confidence.INFERRED)),
             entry.get("note", ""),
         )
@@ -284,9 +317,9 @@ def _purse(dedicated: str, table: Table) -> PurseSpec:
 
 
 def _check(profile: CardProfile, top: Table) -> None:
+    known = dict(settings_of(top))
     for setting in profile.confidence:
-        table, _, name = setting.partition(".")
-        if name not in top.get(table, {}):
+        if setting not in known:
             raise ProfileError(f"confidence speaks of the setting '{setting}', which the profile does not have")
     for spec in profile.dedicated:
         if spec.parent and spec.parent not in profile.by_name:
@@ -298,6 +331,7 @@ def _check(profile: CardProfile, top: Table) -> None:
             for log in filter(None, (purse.log, purse.load_log, purse.composite)):
                 profile.file(spec.name, log)
         _check_references(profile, spec)
+        _check_algorithms(profile, spec)
         for file in spec.files:
             check_fields(profile, file)
 
@@ -313,3 +347,13 @@ def _check_references(profile: CardProfile, spec: DedicatedSpec) -> None:
                     f"{spec.name} has a key {key.reference:02X} of its own, and {above.name} has one too"
                 )
         above = profile.by_name.get(above.parent)
+
+
+def _check_algorithms(profile: CardProfile, spec: DedicatedSpec) -> None:
+    """Where no public text says how a key works under SM4, nothing is guessed."""
+    silent = {Usage.PIN_RELOAD, Usage.DECIPHERMENT}
+    if profile.behaviour.authentication is Authentication.DIRECT:
+        silent |= set(_APPLICATION_USAGES)
+    for key in spec.keys:
+        if key.algorithm is Algorithm.SM4 and key.usage in silent:
+            raise ProfileError(f"{key.master_label}: nothing public says how a key for {key.usage} works under SM4")

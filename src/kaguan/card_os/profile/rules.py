@@ -39,7 +39,10 @@ class AccessRule(NamedTuple):
 
     def allows(self, rights: frozenset[int]) -> bool:
         """True when these rights are enough."""
-        return any(alternative <= rights for alternative in self.alternatives)
+        for alternative in self.alternatives:  # noqa: SIM110 - `any` costs twice as much, and every command asks
+            if alternative <= rights:
+                return True
+        return False
 
     @classmethod
     def right(cls, right: int) -> AccessRule:

@@ -25,7 +25,7 @@ NAMES: Mapping[str, frozenset[str]] = {
             "codes variant df module"
         ),
         "answer_to_reset": "prefix chip_maker cos card_maker",
-        "security": "algorithm",
+        "security": "algorithm purse key_tries",
         "personalization": "files",
         "codes": f"title standard closed values {_EVIDENCE}",
         "df": (

@@ -42,7 +42,9 @@ def decode_field(spec: FieldSpec, values: Sequence[bytes]) -> str:
     """
     if len(values) != spec.count:
         raise CodecError(f"tag {spec.tag:02X} stands in {spec.count} records, here in {len(values)}")
-    return BETWEEN_RECORDS.join(decode_value(spec, value) for value in values).rstrip(BETWEEN_RECORDS)
+    if spec.count == 1:  # its own text may end with a semicolon
+        return decode_value(spec, values[0])
+    return BETWEEN_RECORDS.join([decode_value(spec, value) for value in values]).rstrip(BETWEEN_RECORDS)
 
 
 def decode_value(spec: FieldSpec, value: bytes) -> str:

@@ -2,7 +2,7 @@
 
 The titles of the chapters are the standard's; what each sends follows from the card profile.
 
-Law 1. Nothing is presented when it has one try left, or when nobody knows how many it has.
+Law 1. Nothing is presented when it has one try left; nor when nobody knows how many it has, unless the user says so.
 Law 2. What is written is what stood there, or is put back.
 Law 3. A report holds no personal data, no PIN and no key.
 """

@@ -9,14 +9,15 @@ from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.instruction import instruction_of
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import StatusWord
-from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileSpec, PinSpec
+from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec, PinSpec
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conformance.report import Check, Verdict
 from kaguan.terminal.script import Script
 from kaguan.vault.secret import Pin
 
 SELECT = 0xA4
-RIGHT_DATA = ""
+ABSENT = 0x6A82
+GOOD = ""
 
 Complaint = Callable[[bytes], str]
 """What is wrong with a response's data; the empty text when nothing is."""
@@ -26,22 +27,31 @@ Complaint = Callable[[bytes], str]
 class Bench:
     """One card under test. `keys` are its keys once it has shown that it holds them, `pin` its PIN while it is right.
 
-    `no_keys` and `no_pin` say why there are none; `distrusted` are keys that must not be tried again, and why.
+    `no_keys` and `no_pin` say why there are none. `pin_known`: somebody who knows the PIN has said it; otherwise it is
+    a guess. `risk_tries`: a PIN or key may be shown though the card does not tell its tries.
+
+    What the card has shown: `pin_tries` at the beginning, None when it does not tell; whether `asking_costs` one of
+    them; the status word with which it refused the PIN; of each key the tries that it told of, None when it does not
+    tell (`asked`), why it must not be tried again (`distrusted`), and whether the card has `refused` it; its answer to
+    the reset before the part that runs; the files that are absent, and what the others hold first.
     """
 
     profile: CardProfile
     atr: bytes
     keys: CardKeys | None = None
     pin: Pin | None = None
-    pin_typed: bool = False
+    pin_known: bool = False
     risk_tries: bool = False
     no_keys: str = "no keys were given: --keys STORE --region CITY"
     no_pin: str = "no PIN was given: --ask-pin"
     pin_tries: int | None = None
-    genuine: bool = False
+    asking_costs: bool = False
+    pin_refused: str = ""
+    reset_answer: bytes = b""
     checks: list[Check] = field(default_factory=list)
     distrusted: dict[tuple[str, int], str] = field(default_factory=dict)
-    trusted: set[tuple[str, int]] = field(default_factory=set)
+    refused: set[tuple[str, int]] = field(default_factory=set)
+    asked: dict[tuple[str, int], int | None] = field(default_factory=dict)
     absent: set[tuple[str, str]] = field(default_factory=set)
     contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
@@ -91,7 +101,7 @@ class Bench:
         response = yield command
         expected = " or ".join(words) + (f", {data_expected}" if data_expected else "")
         received = str(response.sw) + (f", {len(response.data)} bytes" if response.data else "")
-        complaint = "" if _any_fits(response.sw, words) else response.sw.meaning
+        complaint = GOOD if _any_fits(response.sw, words) else _meaning(response.sw)
         if not complaint and data is not None and response.sw.ok:
             complaint = data(response.data)
         verdict = Verdict.FAILED if complaint else Verdict.PASSED
@@ -111,12 +121,12 @@ def shown(command: CommandApdu) -> str:
 
 def nothing(data: bytes) -> str:
     """The complaint when there is data where there should be none."""
-    return "data comes with it" if data else RIGHT_DATA
+    return "data comes with it" if data else GOOD
 
 
 def exactly(size: int) -> Complaint:
     """The complaint when there are more or fewer bytes."""
-    return lambda data: RIGHT_DATA if len(data) == size else f"{len(data)} bytes came, not {size}"
+    return lambda data: GOOD if len(data) == size else f"{len(data)} bytes came, not {size}"
 
 
 def select_name(spec: DedicatedSpec) -> CommandApdu:
@@ -145,6 +155,12 @@ def read_binary(offset: int, sfi: int = 0) -> CommandApdu:
     return CommandApdu(0x00, 0xB0, p1, p2, b"", 1)
 
 
+def read_first(file: FileSpec) -> CommandApdu:
+    """READ of the first record or byte, by short identifier. It looks in the current dedicated file alone, whereas
+    SELECT by file identifier also finds a file of that number further up."""
+    return read_binary(0, file.sfi) if file.kind is FileKind.TRANSPARENT else read_record(1, file.sfi)
+
+
 def enter(bench: Bench, spec: DedicatedSpec) -> Script[bool]:
     """The card stands in this dedicated file, come to from above; False when it does not."""
     way = [spec]
@@ -155,6 +171,10 @@ def enter(bench: Bench, spec: DedicatedSpec) -> Script[bool]:
         if not response.sw.ok:
             return False
     return True
+
+
+def _meaning(sw: StatusWord) -> str:
+    return "the card does it all the same" if sw.ok else sw.meaning
 
 
 def _any_fits(sw: StatusWord, words: Iterable[str]) -> bool:

@@ -12,16 +12,19 @@ from kaguan.apdu.tlv import Tlv, records, template
 from kaguan.card_os.profile import DedicatedSpec, FieldSpec, FileKind, FileSpec
 from kaguan.card_os.profile.values import decode_layout, decode_value
 from kaguan.terminal.conformance.bench import (
+    ABSENT,
     Bench,
     Complaint,
     enter,
     exactly,
     nothing,
     read_binary,
+    read_first,
     read_record,
     select_elementary,
     select_identifier,
     select_name,
+    shown,
 )
 from kaguan.terminal.conformance.rights import entitle
 from kaguan.terminal.script import Script
@@ -58,6 +61,10 @@ def control_information(spec: DedicatedSpec) -> bytes:
 def _check_file(bench: Bench, spec: DedicatedSpec, file: FileSpec) -> Script[None]:
     where = f"{spec.name}/{file.name}"
     evidence = str(file.confidence)
+    if (yield read_first(file)).sw == ABSENT:
+        meaning = f"{spec.name} has no file of that short identifier"
+        bench.failed(f"{where} is there", "a file", f"{ABSENT:04X}", meaning, command=shown(read_first(file)))
+        return
     found = yield from bench.expect(
         f"{where} is selected, and answers nothing else",
         select_elementary(file),
@@ -98,12 +105,20 @@ def _check_bytes(bench: Bench, where: str, file: FileSpec) -> Script[None]:
 def _check_rows(bench: Bench, where: str, file: FileSpec) -> Script[None]:
     evidence, size = str(file.confidence), file.record_size
     yield from bench.expect(f"{where} has records", read_binary(0), "6981", evidence=evidence)
-    title = f"{where}: {size} bytes a record"
-    wanted = f"{size} bytes"
-    first = yield from bench.expect(
-        title, read_record(1), "9000", "6A83", data=_row(file), data_expected=wanted, evidence=evidence
-    )
-    if not first.sw.ok:
+    for number in range(1, file.record_count + 1):
+        title = f"{where}: record {number} has {size} bytes, when there is one"
+        row = yield from bench.expect(
+            title,
+            read_record(number),
+            "9000",
+            "6A83",
+            data=_row(file),
+            data_expected=f"{size} bytes",
+            evidence=evidence,
+        )
+        if not row.sw.ok:
+            break
+    if number == 1 and not row.sw.ok:
         bench.not_covered(f"{where}: the width of a record", "the file has no records yet")
     beyond = read_record(file.record_count + 1)
     yield from bench.expect(f"{where} has {file.record_count} records at most", beyond, "6A83", evidence=evidence)
@@ -164,8 +179,8 @@ def _field(bench: Bench, spec: FieldSpec) -> Complaint:
             if len(value) != spec.width:
                 return f"it has {len(value)} bytes"
             text = decode_value(spec, value)
-        except (CodecError, TlvSyntaxError) as error:
-            return f"not {spec.format}: {error}"
+        except (CodecError, TlvSyntaxError):
+            return f"it is no value of the format {spec.format}"  # the error's own text may quote the holder's data
         return _coded(bench, spec, text)
 
     return complaint
@@ -188,8 +203,8 @@ def _row(file: FileSpec) -> Complaint:
             return ""
         try:
             decode_layout(file.layout, data)
-        except CodecError as error:
-            return str(error)
+        except CodecError:
+            return "a field in it is no value of its format"
         return ""
 
     return complaint

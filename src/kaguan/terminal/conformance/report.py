@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,6 +56,22 @@ class ChapterReport:
         """How many checks ended so."""
         return sum(check.verdict is verdict for check in self.checks)
 
+    def lines(self) -> Iterator[str]:
+        """The chapter for a screen: one line, and what failed."""
+        yield f"{self.name:<16}{self.verdict:<13}{self.counted}"
+        for check in self.checks:
+            if check.verdict is Verdict.FAILED:
+                yield f"    {check.title}"
+                yield f"        {check.command or 'found'}: expected {check.expected}, received {check.received}"
+                yield f"        {check.meaning}" + (f" (profile: {check.evidence})" if check.evidence else "")
+
+    @property
+    def counted(self) -> str:
+        """How many checks ended how; or why none was made."""
+        if self.verdict is Verdict.NOT_COVERED:
+            return "; ".join(dict.fromkeys(check.meaning for check in self.checks))
+        return ", ".join(f"{self.count(verdict)} {verdict}" for verdict in Verdict if self.count(verdict))
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -97,24 +114,13 @@ class Report:
             ],
         }
 
-    def lines(self) -> Iterator[str]:
-        """The report for a screen: one line a chapter, and what failed."""
-        for chapter in self.chapters:
-            yield f"{chapter.name:<14}{chapter.verdict:<13}{_counted(chapter)}"
-            for check in chapter.checks:
-                if check.verdict is Verdict.FAILED:
-                    yield f"    {check.title}"
-                    yield f"        {check.command}: expected {check.expected}, received {check.received}"
-                    yield f"        {check.meaning}" + (f" (profile: {check.evidence})" if check.evidence else "")
+    def summary(self) -> Iterator[str]:
+        """The last lines of a screen: why checks were not made, the commonest reason first, and how it all ended."""
+        checks = (check for chapter in self.chapters for check in chapter.checks)
+        reasons = Counter(check.meaning for check in checks if check.verdict is Verdict.NOT_COVERED)
+        for reason, count in reasons.most_common():
+            yield f"{count:>5} not covered: {reason}"
         yield (
             f"{'passed' if self.passed else 'FAILED'}: {self.count(Verdict.PASSED)} checks passed, "
             f"{self.count(Verdict.FAILED)} failed, {self.count(Verdict.NOT_COVERED)} not covered"
         )
-
-
-def _counted(chapter: ChapterReport) -> str:
-    if chapter.verdict is Verdict.NOT_COVERED:
-        reasons = dict.fromkeys(check.meaning for check in chapter.checks)
-        return "; ".join(reasons)
-    counts = [f"{chapter.count(verdict)} {verdict}" for verdict in Verdict if chapter.count(verdict)]
-    return ", ".join(counts)

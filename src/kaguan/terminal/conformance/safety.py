@@ -13,11 +13,10 @@ from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec
 from kaguan.card_os.profile.rules import LOCAL, PIN_RIGHT
 from kaguan.terminal.conformance.bench import (
+    ABSENT,
     Bench,
     enter,
-    read_binary,
-    read_record,
-    select_elementary,
+    read_first,
     select_identifier,
 )
 from kaguan.terminal.conformance.rights import entitle, rights_of, take_all
@@ -26,6 +25,8 @@ from kaguan.terminal.script import Script
 NO_RIGHTS: frozenset[int] = frozenset()
 REFUSED = "6982"
 NO_RECORD = b"\x00\x00"
+FAR_RECORD = 0xFE
+"""A record that no file has: a card that adds a record when the first is updated would keep it."""
 
 
 def combinations(bench: Bench, spec: DedicatedSpec) -> Iterator[tuple[frozenset[int], str]]:
@@ -52,13 +53,12 @@ def learn(bench: Bench, name: str) -> Script[None]:
         bench.absent.update((name, file.name) for file in spec.files)
         return
     for file in spec.files:
-        response = yield select_elementary(file)
-        if not response.sw.ok:
+        if (yield read_first(file)).sw == ABSENT:
             bench.absent.add((name, file.name))
             continue
         if (yield from entitle(bench, spec, file.read)):
             continue
-        response = yield _read(file)
+        response = yield read_first(file)
         if response.sw.ok:
             bench.contents[name, file.name] = response.data
         elif response.sw == 0x6A83:
@@ -95,7 +95,7 @@ def check_leaving(bench: Bench, name: str) -> Script[None]:
             if not (yield select_identifier(away)).sw.ok or not (yield from enter(bench, spec)):
                 continue
             title = f"{name}/{file.name}: {shown} is forgotten in {away.name}"
-            yield from bench.expect(title, _read(file), REFUSED, evidence=str(file.rule_confidence))
+            yield from bench.expect(title, read_first(file), REFUSED, evidence=str(file.rule_confidence))
 
 
 def check_staying(bench: Bench, name: str) -> Script[None]:
@@ -113,7 +113,7 @@ def check_staying(bench: Bench, name: str) -> Script[None]:
         return
     if (yield select_identifier(spec)).sw.ok:
         title = f"{name}/{file.name}: the PIN shown to the SSSE counts"
-        yield from bench.expect(title, _read(file), "9000", "6A83", evidence=str(file.rule_confidence))
+        yield from bench.expect(title, read_first(file), "9000", "6A83", evidence=str(file.rule_confidence))
 
 
 def _check_file(bench: Bench, file: FileSpec, rights: frozenset[int], shown: str) -> Script[None]:
@@ -126,7 +126,7 @@ def _check_file(bench: Bench, file: FileSpec, rights: frozenset[int], shown: str
     may = file.read.allows(rights)
     words = ("9000", "6A83") if may else (REFUSED,)
     title = f"{where} {'is' if may else 'is not'} read with {shown}"
-    yield from bench.expect(title, _read(file), *words, evidence=evidence)
+    yield from bench.expect(title, read_first(file), *words, evidence=evidence)
     may = file.update.allows(rights)
     command, word = _update(file, bench.contents.get(address))
     if command is None:
@@ -134,11 +134,6 @@ def _check_file(bench: Bench, file: FileSpec, rights: frozenset[int], shown: str
         return
     title = f"{where} {'is' if may else 'is not'} updated with {shown}"
     yield from bench.expect(title, command, word if may else REFUSED, evidence=evidence)
-
-
-def _read(file: FileSpec) -> CommandApdu:
-    """READ of the first record or byte, by short identifier."""
-    return read_binary(0, file.sfi) if file.kind is FileKind.TRANSPARENT else read_record(1, file.sfi)
 
 
 def _update(file: FileSpec, content: bytes | None) -> tuple[CommandApdu | None, str]:
@@ -150,7 +145,9 @@ def _update(file: FileSpec, content: bytes | None) -> tuple[CommandApdu | None, 
         return None, ""
     if file.kind is FileKind.TRANSPARENT:
         return CommandApdu(0x00, 0xD6, 0x80 | file.sfi, 0x00, content), "9000"
-    return CommandApdu(0x00, 0xDC, 0x01, by_number, content), "6A83" if content == NO_RECORD else "9000"
+    if content == NO_RECORD:
+        return CommandApdu(0x00, 0xDC, FAR_RECORD, by_number, content), "6A83"
+    return CommandApdu(0x00, 0xDC, 0x01, by_number, content), "9000"
 
 
 def _opened_by(spec: DedicatedSpec, right: int) -> FileSpec | None:

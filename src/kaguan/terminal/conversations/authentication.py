@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 
 from kaguan.apdu.command import CommandApdu
+from kaguan.card_os.profile import CardProfile
+from kaguan.card_os.profile.model import VersionByte
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.refusals import NotGenuine
 from kaguan.terminal.script import Script, ask
@@ -27,8 +29,16 @@ def authenticate(keys: CardKeys, ref: KeyRef, reference: int, version: int = 0) 
     original = bytes(keys.vault.info(ref).algorithm.block_size)
     challenge = yield from get_challenge()
     cryptogram = keys.vault.encipher(ref.session(challenge), original)
-    named = bytes((version,)) if version else b""
-    yield from ask(CommandApdu(0x00, 0x82, 0x00, reference, named + cryptogram + original))
+    data = named(keys.profile, version, cryptogram + original)
+    yield from ask(CommandApdu(0x00, 0x82, 0x00, reference, data))
+
+
+def named(profile: CardProfile, version: int, data: bytes) -> bytes:
+    """The data of EXTERNAL AUTHENTICATE with the version of the key where the card looks for it; 0 is not named."""
+    if not version:
+        return data
+    last = profile.behaviour.version_byte is VersionByte.LAST
+    return data + bytes((version,)) if last else bytes((version,)) + data
 
 
 def authenticate_as(keys: CardKeys, master_label: str, version: int = 0) -> Script[None]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 from kaguan.apdu.command import SHORT_NE, CommandApdu
 from kaguan.apdu.errors import CodecError
 from kaguan.apdu.tlv import records
@@ -56,18 +59,23 @@ def read_all_records(file: FileSpec, *, by_sfi: bool = False) -> Script[dict[int
     Raises:
         CodecError: a record is not what the profile says.
     """
-    if sum((spec.width + 2) * spec.count for spec in file.fields) > SHORT_NE:
+    size, specs = _size_and_fields(file)
+    if size > SHORT_NE:
         if by_sfi:
             yield from select_file(file.fid)
         return (yield from read_fields(file))
-    raw = yield from ask(CommandApdu(0x00, 0xB2, 0x01, file.sfi << 3 | 5 if by_sfi else 5, b"", SHORT_NE))
-    specs = {spec.tag: spec for spec in file.fields}
     values: dict[int, list[bytes]] = {}
-    for tag, value in records(raw):
+    for tag, value in records((yield from read_whole(file.sfi if by_sfi else 0))):
         if tag not in specs:
             raise CodecError(f"{file.dedicated}/{file.name} has a record of tag {tag:02X}, which the profile does not")
         values.setdefault(tag, []).append(value)
     return {tag: decode_field(specs[tag], found) for tag, found in values.items()}
+
+
+@cache
+def _size_and_fields(file: FileSpec) -> tuple[int, Mapping[int, FieldSpec]]:
+    """How many bytes the file's records are together, and its fields by their tags."""
+    return sum((spec.width + 2) * spec.count for spec in file.fields), {spec.tag: spec for spec in file.fields}
 
 
 def field_text(spec: FieldSpec, raw: bytes) -> str:
@@ -85,6 +93,14 @@ def field_text(spec: FieldSpec, raw: bytes) -> str:
 def read_record(number: int) -> Script[bytes]:
     """The record of that number of the current file, tag and length included."""
     return (yield from ask(CommandApdu(0x00, 0xB2, number, 0x04, b"", SHORT_NE)))
+
+
+def read_whole(sfi: int = 0) -> Script[bytes]:
+    """All records of the file with this short identifier, tags and lengths included; of the current file for 0.
+
+    They are no more than an answer holds.
+    """
+    return (yield from ask(CommandApdu(0x00, 0xB2, 0x01, sfi << 3 | 5, b"", SHORT_NE)))
 
 
 def read_binary(size: int) -> Script[bytes]:
