@@ -17,7 +17,7 @@ from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
 from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.options.cli import READER
+from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE
 from kaguan.terminal.playback import one_apdu, play
 from kaguan.terminal.scripts.files import beside
 from kaguan.terminal.scripts.functions import FUNCTIONS
@@ -31,19 +31,6 @@ RANDOM = click.option(
     callback=lambda _context, _option, text: _random_numbers(text),
     help="The random numbers that emulated cards will need, in this order.",
 )
-TRACE = click.option(
-    "--trace",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
-)
-FAULTS = click.option(
-    "--fault",
-    "faults",
-    metavar="KIND[@WHEN][:VALUE]",
-    multiple=True,
-    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
-)
-SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
 
 

@@ -24,7 +24,7 @@ from kaguan.emulator.readers.reader import TcpReader, VirtualReader
 from kaguan.emulator.readers.service import SOCKET_VARIABLE, private_service
 from kaguan.emulator.vpcd import DEFAULT_PORT
 from kaguan.opening import Places
-from kaguan.terminal.cli import FAULTS, SEED, TRACE
+from kaguan.terminal.options.cli import FAULTS, SEED, TRACE
 
 QUIT_KEY = "q"
 MENDING_SECONDS = 1.0

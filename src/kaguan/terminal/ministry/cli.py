@@ -16,7 +16,6 @@ from kaguan.apdu.errors import InputError
 from kaguan.apdu.link import Link
 from kaguan.emulator.faults import Faults
 from kaguan.opening import Places
-from kaguan.terminal.cli import FAULTS, SEED, TRACE
 from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.ministry.calls import CALLS, STEP, Answer, Call
 from kaguan.terminal.ministry.hsm import Hsm, call_with_hsm
@@ -24,7 +23,7 @@ from kaguan.terminal.ministry.pinpad import AskingPinPad, FilePinPad, PinPad
 from kaguan.terminal.ministry.settings import Settings, default_settings, parse_settings
 from kaguan.terminal.ministry.slot import Slot
 from kaguan.terminal.ministry.terminal import MinistryTerminal
-from kaguan.terminal.options.cli import READER
+from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE
 
 REFUSED = 3
 WITHOUT_ORIGIN = "-"

@@ -1,8 +1,9 @@
-"""`--reader`, and with it `--i-own-this-card`: one wording for all doors."""
+"""Options that many doors have, in one wording: `--reader` with `--i-own-this-card`, `--trace`, `--fault`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,3 +38,18 @@ def READER(command: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - i
         help="The card in the reader is mine: send also what could change it.",
     )  # fmt: skip
     return click.option("--reader", metavar="NAME", callback=_wanted, help=READER_HELP)(consent(command))
+
+
+TRACE = click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
+)
+FAULTS = click.option(
+    "--fault",
+    "faults",
+    metavar="KIND[@WHEN][:VALUE]",
+    multiple=True,
+    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
+)
+SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")

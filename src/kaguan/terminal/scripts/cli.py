@@ -18,9 +18,9 @@ from kaguan.emulator.faults import Faults
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import DEFAULT_PROFILE, Places
-from kaguan.terminal.cli import AS_JSON, FAULTS, RANDOM, SEED, TRACE
+from kaguan.terminal.cli import AS_JSON, RANDOM
 from kaguan.terminal.consent import WantedReader
-from kaguan.terminal.options.cli import PSAM_READER, READER
+from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, SEED, TRACE
 from kaguan.terminal.scripts.files import script_file
 from kaguan.terminal.scripts.junit import Report
 from kaguan.terminal.scripts.play import Played, ScriptFailed, play_script
