@@ -70,7 +70,8 @@ class Rooms(click.Group):
 def kaguan() -> None:
     """Kaguan (卡管): social security card emulator and card management.
 
-    Exit codes: 0 done, 2 usage, 3 refused by the card, 4 link, 5 rule or disk, 6 vault, 7 bad input file, 70 bug.
+    Exit codes: 0 done, 1 something differs or is missing, or stopped, 2 usage, 3 refused by the card, 4 link, 5 rule or
+    disk, 6 vault, 7 bad input file, 70 bug.
     """
 
 

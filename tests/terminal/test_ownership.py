@@ -21,6 +21,8 @@ from kaguan.terminal.options.cli import READER_HELP
 from kaguan.terminal.ownership import NotOurs, OnlyRead, of_test_region
 from properties.commands import STATES, likely_commands
 
+pytestmark = pytest.mark.slow
+
 PROFILE = load_profile("ssc-v2")
 HARMLESS = sorted({(row.cla, row.ins) for row in (*INSTRUCTIONS, GET_RESPONSE) if not row.changes})
 

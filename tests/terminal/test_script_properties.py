@@ -13,6 +13,8 @@ from kaguan.apdu.errors import KaguanError
 from kaguan.terminal.scripts import Dialect, ScriptSyntaxError, decoded, read_script, recognised
 from terminal.wire import Wire, played_on, sent
 
+pytestmark = pytest.mark.slow
+
 _Error = TypeVar("_Error", bound=Exception)
 
 WORDS = [

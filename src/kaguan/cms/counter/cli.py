@@ -294,7 +294,7 @@ def contribution() -> None:
 
 
 @contribution.command("credit")
-@click.option("--cert-type", default="01", show_default=True)
+@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
 @click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True)
 @click.option("--base", metavar="YUAN", type=amount_typed, required=True, help="The month's contribution base.")

@@ -38,9 +38,20 @@ _CONTROL = click.option(
 @click.argument("cards", metavar="CARD...", nargs=-1, required=True, type=_FILE)
 @click.option("--psam", type=_FILE, help="A security module, in the reader after the last card.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the virtual readers, or --tcp, are.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="The first virtual reader's port; then the next.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The first virtual reader's port; then the next.",
+)
 @click.option("--own-pcscd", is_flag=True, help="Start a pcscd of our own with as many readers as there are cards.")
-@click.option("--tcp", type=int, metavar="PORT", help="No PC/SC: listen on this port, and the next ones; 0 for any.")
+@click.option(
+    "--tcp",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="No PC/SC: listen on this port, and the next ones; 0 for any.",
+)
 @_CONTROL
 @TRACE
 @FAULTS
