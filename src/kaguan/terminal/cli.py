@@ -17,7 +17,7 @@ from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
 from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE
+from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE, require_apart
 from kaguan.terminal.playback import one_apdu, play
 from kaguan.terminal.scripts.files import beside
 from kaguan.terminal.scripts.functions import FUNCTIONS
@@ -72,7 +72,10 @@ def send(
         (text, None if text == FROM_INPUT else one_apdu(text, file=f"APDU {number}"))
         for number, text in enumerate(apdus, 1)
     ]
+    if any(tape is not None and not tape.statements for _, tape in typed):
+        raise click.UsageError("an APDU is empty: write it in hex")
     cards = [] if card is None else [card]
+    require_apart(cards, trace)
     _require_images(cards, numbers)
     with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
         session = [for_conversation(link) for link in links] if follow else links
@@ -127,6 +130,7 @@ def run_tape(
         cards = (*cards, psam)
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
+    require_apart([file, *cards], trace)
     played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
     card = 0
     _require_images(cards, numbers)

@@ -23,7 +23,7 @@ from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resu
 from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.terminal.options.cli import READER_NAME, TRACE
+from kaguan.terminal.options.cli import READER_NAME, TRACE, require_apart
 from kaguan.vault.secret import Pin
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def takes_card(command: Command) -> Command:
         from kaguan.cms.outlet import Outlet
 
         vault = _opened(keys, passphrase_file)
+        require_apart([card_file, keys, passphrase_file], trace)
         chosen = load_profile(profile)
         with _card(card_file, reader, chosen, trace) as link:
             outlet = Outlet(request.actor, vault, chosen, terminal, _now, secrets.token_bytes)

@@ -24,7 +24,7 @@ from kaguan.emulator.readers.reader import TcpReader, VirtualReader
 from kaguan.emulator.readers.service import SOCKET_VARIABLE, private_service
 from kaguan.emulator.vpcd import DEFAULT_PORT
 from kaguan.opening import Places
-from kaguan.terminal.options.cli import FAULTS, SEED, TRACE
+from kaguan.terminal.options.cli import FAULTS, SEED, TRACE, require_apart
 
 QUIT_KEY = "q"
 MENDING_SECONDS = 1.0
@@ -76,6 +76,9 @@ def emulate(
     if own_pcscd and tcp is not None:
         raise click.UsageError("--own-pcscd and --tcp exclude each other")
     paths = [*cards, *([] if psam is None else [psam])]
+    require_apart(paths, trace)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise click.UsageError("a card is in one reader at a time: an image is named twice")
     with ExitStack() as stack:
         places = stack.enter_context(closing(Places(trace=trace, faults=Faults(*faults, seed=fault_seed))))
         links = [places.put_image(path, number) for number, path in enumerate(paths)]

@@ -25,7 +25,7 @@ from kaguan.terminal.conformance.specimen import is_specimen
 from kaguan.terminal.conformance.suite import chapters, judged
 from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.options.cli import READER, TRACE
+from kaguan.terminal.options.cli import READER, TRACE, require_apart
 from kaguan.terminal.ownership import NotOurs, OnlyRead, open_wanted
 from kaguan.terminal.script import converse
 from kaguan.terminal.trace.files import Tracing
@@ -74,6 +74,7 @@ def conform(
         raise click.UsageError("--keys and --region go together")
     if region is not None:
         region_factors(region)
+    require_apart([card, store], junit_file, html_file, trace)
     _require_folders(junit_file, html_file)
     profile = load_profile(profile_name)
     chapters(profile)

@@ -23,7 +23,7 @@ from kaguan.terminal.ministry.pinpad import AskingPinPad, FilePinPad, PinPad
 from kaguan.terminal.ministry.settings import Settings, default_settings, parse_settings
 from kaguan.terminal.ministry.slot import Slot
 from kaguan.terminal.ministry.terminal import MinistryTerminal
-from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE
+from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE, require_apart
 
 REFUSED = 3
 WITHOUT_ORIGIN = "-"
@@ -171,6 +171,7 @@ def serve_pages(wanted: Wanted, *, port: int, origins: tuple[str, ...]) -> None:
 @contextmanager
 def _terminal(wanted: Wanted) -> Iterator[Callable[[], MinistryTerminal]]:
     """Terminals at the same card, one for each who calls."""
+    require_apart([wanted.card, wanted.psam, wanted.pin_file], wanted.trace)
     with closing(Places(trace=wanted.trace, faults=wanted.faults)) as places:
         card = _placed(places, wanted.card, wanted.reader, 0)
         owned = wanted.reader is not None and wanted.reader.owned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +53,14 @@ FAULTS = click.option(
     help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
 )
 SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
+
+
+def require_apart(read: Iterable[Path | None], *written: Path | None) -> None:
+    """Return when no file that is to be written is one that is read, or another that is written."""
+    taken = {path.resolve() for path in read if path is not None}
+    for path in written:
+        if path is None or str(path) == "-":
+            continue
+        if path.resolve() in taken:
+            raise click.UsageError(f"{path} would be overwritten: it is read, or written to, already")
+        taken.add(path.resolve())

@@ -20,7 +20,7 @@ from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import DEFAULT_PROFILE, Places
 from kaguan.terminal.cli import AS_JSON, RANDOM
 from kaguan.terminal.consent import WantedReader
-from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, SEED, TRACE
+from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, SEED, TRACE, require_apart
 from kaguan.terminal.scripts.files import script_file
 from kaguan.terminal.scripts.junit import Report
 from kaguan.terminal.scripts.play import Played, ScriptFailed, play_script
@@ -88,6 +88,7 @@ def run_scripts(
         raise click.UsageError("--random is for card images: a real card has its own random numbers")
     if psam is not None and psam_reader is not None:
         raise click.UsageError("one PSAM: --psam or --psam-reader")
+    require_apart([*files, *cards, psam], junit, trace)
     chosen = None if dialect is None else Dialect("apdutool" if dialect == "jcardsim" else dialect)
     scripts = [script_file(file, chosen) for file in files]
     report = Report()

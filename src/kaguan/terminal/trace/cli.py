@@ -13,7 +13,7 @@ from kaguan.apdu.trace import Divergence, EventKind, TraceEvent, as_tape, compar
 from kaguan.card_os.profile import load_profile
 from kaguan.opening import opened
 from kaguan.terminal.consent import WantedReader
-from kaguan.terminal.options.cli import READER
+from kaguan.terminal.options.cli import READER, require_apart
 from kaguan.terminal.playback import UnexpectedAnswer
 from kaguan.terminal.trace.files import TraceFile, read_trace
 from kaguan.terminal.trace.text import Narrator
@@ -38,6 +38,7 @@ def trace() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
 def show(file: Path, profile_name: str, output: Path | None, as_json: bool) -> None:
     """Show a trace: names of commands, files and fields, and what the answers mean."""
+    require_apart([file], output)
     profile = load_profile(profile_name)
     if output is not None:
         written = TraceFile(output, profile)
