@@ -187,6 +187,10 @@ def test_raw_tcp_for_programs_without_pcsc(card: Path, tmp_path: Path) -> None:
                 assert ask(connection, bytes.fromhex("0020000000")) != b"\x90\x00"
                 assert ask(connection, bytes.fromhex(SELECT_SSSE))[0] == 0x61
                 assert ask(connection, bytes.fromhex("0020000003123456")) == b"\x90\x00"
+                connection.sendall(b"\x00\x01\x00")  # power off
+                assert ask(connection, bytes.fromhex("0084000008")) == b"\x00"  # no answer, and vpcd wants one
+                connection.sendall(b"\x00\x01\x01")
+                assert ask(connection, bytes.fromhex("0084000008"))[-2:] == b"\x90\x00"
         kaguan("control", "remove", "1", "--control", emulator.control)
         with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
             assert connection.recv(1) == b""

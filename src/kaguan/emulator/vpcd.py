@@ -19,6 +19,8 @@ DEFAULT_PORT = 35963
 _SESSION_ENDS: Final = frozenset({b"\0", b"\1", b"\2"})
 """Power off, power on, reset: a card that was on is off in between."""
 
+_POWER_OFF: Final = b"\0"
+
 _SEND_ATR: Final = b"\4"
 
 _SILENCE: Final = b"\0"
@@ -86,14 +88,17 @@ class InsertedCard:
 def serve(card: Link, connection: socket.socket) -> None:
     """The card has answered all that came, until the reader hung up.
 
-    A card that lost its power stays in the reader, mute until it is reset.
+    A card that lost its power, or was told that it is off, stays in the reader, mute until it is reset.
 
     Raises:
         KaguanError, OSError: the card failed in another way; the reader sees it pulled out.
     """
     with closing(connection), suppress(ConnectionError):
+        powered = True
         while (message := _receive(connection)) is not None:
-            answer = _answer(card, message)
+            if message in _SESSION_ENDS:
+                powered = message != _POWER_OFF
+            answer = _answer(card, message) if powered or len(message) == 1 else _SILENCE
             if answer is not None:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
 

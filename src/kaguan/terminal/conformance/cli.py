@@ -141,7 +141,10 @@ def _card(card: Path | None, reader: WantedReader | None, profile: CardProfile, 
     """A copy of the card in the file, which nobody else has open; or the card in the reader, when it is ours."""
     with ExitStack() as stack:
         if card is not None:
-            link: Link = EmulatedCard(stack.enter_context(FileCard(card)).image)
+            image = stack.enter_context(FileCard(card)).image
+            if image.profile != profile.name:
+                click.echo(f"{card} is a card of profile {image.profile}, judged as {profile.name}", err=True)
+            link: Link = EmulatedCard(image)
         else:
             assert reader is not None  # noqa: S101 - the caller has looked
             link = stack.enter_context(closing(open_wanted(reader, profile)))
