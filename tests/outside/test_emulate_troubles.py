@@ -169,7 +169,7 @@ def test_one_image_is_in_one_emulator(card: Path, tmp_path: Path) -> None:
         assert f"card {card} is in use by another process" in second.stderr
         assert "Traceback" not in second.stderr
     twice = kaguan("emulate", card, card, "--tcp", "0", "--control", tmp_path / "twice")
-    assert (twice.returncode, "is in use" in twice.stderr) == (5, True)
+    assert (twice.returncode, "an image is named twice" in twice.stderr) == (2, True)
 
 
 def test_a_swapped_card_is_traced_and_struck(card: Path, tmp_path: Path) -> None:
