@@ -44,6 +44,7 @@ def test_any_bytes(state: Callable[[], Terminal], commands: list[bytes]) -> None
         well_formed(command, card.transceive(command))
 
 
+@pytest.mark.slow
 @ALL_STATES
 @given(commands=st.lists(likely_commands(), min_size=1, max_size=6))
 def test_any_likely_commands(state: Callable[[], Terminal], commands: list[bytes]) -> None:
