@@ -34,8 +34,8 @@ FAMILIES = (
 DONE = (0x90, 0x61)
 
 NEVER_DONE = {"GET DATA": 0x6A88, "GET DATA (odd)": 0x6A88}
-"""A card refuses these whatever they ask for. A module has no PIN and no keys of a holder's, so that there it is the same
-with four more. What is measured is the refusal."""
+"""A card refuses these whatever they ask for. A module has no PIN and no keys of a holder's, so that there it is the
+same with four more. What is measured is the refusal."""
 
 OF_A_HOLDER = {"VERIFY": 0x6A88, "CHANGE PIN": 0x6A88, "INTERNAL AUTHENTICATE": 0x6A88, "EXTERNAL AUTHENTICATE": 0x6A88}
 

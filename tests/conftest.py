@@ -1,9 +1,26 @@
-"""What all tests share: how Hypothesis works here."""
+"""What all tests share: how Hypothesis works here, Ctrl-C, and where this process looks for a PC/SC service."""
 
 from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
 
 from hypothesis import settings
 
 # The machines that run the tests share their cores: a slow example is no finding.
 settings.register_profile("kaguan", deadline=None)
 settings.load_profile("kaguan")
+
+# A run in the background has Ctrl-C ignored, and so would the programs that tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The PC/SC library reads once a process where its service is, so every test of the process must mean the same place:
+# there is nobody until the tests of `outside` start a service of their own.
+PCSC_FOLDER = Path(tempfile.mkdtemp(prefix="kaguan-pcsc-"))
+os.environ["PCSCLITE_CSOCK_NAME"] = str(PCSC_FOLDER / "pcscd.comm")
+atexit.register(shutil.rmtree, PCSC_FOLDER, ignore_errors=True)

@@ -1,9 +1,9 @@
 """What the terminal must do, with good cards and with bad ones."""
 
 import pytest
-from terminal import Refused, Terminal
 
 from kaguan.apdu.errors import CardLost
+from terminal import Refused, Terminal
 
 
 def test_the_holders_name_is_read(card):

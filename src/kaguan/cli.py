@@ -13,6 +13,7 @@ from kaguan import __version__
 from kaguan.apdu.errors import KaguanError
 
 DISK_FAILED = 5
+STOPPED = 130  # by Ctrl-C, as shells say it
 BUG = 70
 
 
@@ -36,7 +37,9 @@ DOORS: Mapping[str, Door] = {
     "tape": Door("kaguan.terminal.cli", "tape", "Run tapes: commands with the answers they must get."),
     "conform": Door("kaguan.terminal.conformance.cli", "conform", "Judge a card by the chapters of LD/T 6001.3-2023."),
     "script": Door("kaguan.terminal.scripts.cli", "script", "Run scripts of scriptor, apdutool and other tools."),
+    "reader": Door("kaguan.terminal.readers.cli", "reader", "PC/SC readers: what they hold, what happens at them."),
     "trace": Door("kaguan.terminal.trace.cli", "trace", "Traces of cards: show, play again, compare."),
+    "ministry": Door("kaguan.terminal.ministry.cli", "ministry", "The ministry's terminal calls, and a web service."),
     "doctor": Door("kaguan.doctor.cli", "doctor", "What this machine lacks, and the command that mends it."),
     "cms": Door("kaguan.cms.cli", "cms", "Card management: holders, cards, accounts, losses."),
 }
@@ -69,24 +72,32 @@ class Rooms(click.Group):
 def kaguan() -> None:
     """Kaguan (卡管): social security card emulator and card management.
 
-    Exit codes: 0 done, 2 usage, 3 refused by the card, 4 link, 5 rule or disk, 6 vault, 7 bad input file, 70 bug.
+    Exit codes: 0 done, 1 something differs or is missing, 2 usage, 3 refused by the card, 4 link, 5 rule or disk, 6
+    vault, 7 bad input file, 70 bug, 130 stopped by Ctrl-C.
     """
 
 
 def main() -> None:
     """Run `kaguan` and end with its exit code."""
     try:
-        kaguan(prog_name="kaguan")
+        code = kaguan.main(prog_name="kaguan", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kaguan: stopped; what was done before stays done, and the same command goes on", err=True)
+        code = STOPPED
     except KaguanError as error:
         click.echo(f"kaguan: {error}", err=True)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"kaguan: {place}{error.strerror or error}: mend it and run the same command again", err=True)
-        sys.exit(DISK_FAILED)
+        code = DISK_FAILED
     except Exception:
         import traceback
 
         traceback.print_exc()
         click.echo("kaguan: this is a bug; the lines above say where", err=True)
-        sys.exit(BUG)
+        code = BUG
+    sys.exit(code)

@@ -195,8 +195,9 @@ def test_nothing_that_holds_a_secret_shows_it(value: bytes) -> None:
         image,
         KeyRecord(0x3F, Messaging.NONE, FREE, FREE, 1, 0, value),
         Session(pending=pending),
+        LentKey(worker, enciphers=True, authenticates=True, chain=value[:8]),
+        ModulePurchase(DF01, 1, 1, value[:4]),
         Session(module=LentKey(worker, enciphers=True, authenticates=True, chain=value[:8])),
-        Session(module=ModulePurchase(DF01, 1, 1, value[:4])),
     )
     for holder in holders:
         for shown in (repr(holder), str(holder), f"{holder}", f"{(holder,)}"):

@@ -11,8 +11,8 @@ from card.banks import ADF, SELECT, bank
 from card.cards import DF01, DF04, MF, PROFILE, SSSE, Terminal, a_key, counted, specimen, with_key
 from card.natives import LINE_KEY, at_application, guarded
 from card.oracle import retail
-from kaguan.card_os.access import first_key
-from kaguan.card_os.image import CardImage, Lifecycle, key_address
+from kaguan.card_os.access import find_key, first_key
+from kaguan.card_os.image import ROOT, CardImage, Lifecycle, key_address
 from kaguan.card_os.outcome import Chip, Refuse, View
 from kaguan.card_os.session import Session
 from kaguan.vault.vault import Usage
@@ -96,25 +96,32 @@ def test_an_application_is_blocked_with_one_key_and_unblocked_with_its_own(
         assert card.card.image.dedicated[ADF].lifecycle is state
 
 
-PLACES = st.tuples(st.sampled_from([MF, SSSE, DF04, DF01]), st.sampled_from([0x00, 0x01, 0x7F, 0x80, 0xFE]))
+FILES = (ROOT, MF, SSSE, DF04, DF01)
+PLACES = st.tuples(st.sampled_from(FILES), st.sampled_from([0x00, 0x01, 0x7F, 0x80, 0xFE]))
 
 
-@given(st.sets(PLACES, max_size=5))
-def test_the_first_key_is_the_lowest_that_reaches_here(places: set[tuple[bytes, int]]) -> None:
-    """One from 80 on reaches no further than its own file; of two with one reference the nearer serves."""
+@given(st.sets(PLACES, max_size=6), st.sampled_from(FILES[1:]), st.booleans())
+def test_the_first_key_is_the_lowest_that_reaches_here(
+    places: set[tuple[bytes, int]], here: bytes, native: bool
+) -> None:
+    """One from 80 on reaches no further than its own file, on a native card none does; of two with one reference the
+    nearer serves."""
     keys = {
         key_address(scope, Usage.TAC, reference): (a_key(Usage.TAC, reference, scope.ljust(16, b"\1")),)
         for scope, reference in places
     }
-    here = View(specimen()._replace(keys=keys), Session(DF04), b"", None, Chip(counted(), PROFILE.behaviour))
+    behaviour = PROFILE.behaviour._replace(local_references=native)
+    view = View(specimen()._replace(keys=keys), Session(here), b"", None, Chip(counted(), behaviour))
     reaching = [
         (reference, -len(scope), scope)
         for scope, reference in places
-        if scope == DF04 or (reference < 0x80 and DF04.startswith(scope))
+        if scope == here or (reference < 0x80 and not native and here.startswith(scope))
     ]
     if not reaching:
         with pytest.raises(Refuse, match="9406"):
-            first_key(here, Usage.TAC, absent=0x9406)
+            first_key(view, Usage.TAC, absent=0x9406)
         return
     reference, _, scope = min(reaching)
-    assert first_key(here, Usage.TAC, absent=0x9406) == (scope, keys[key_address(scope, Usage.TAC, reference)][0])
+    found = (scope, keys[key_address(scope, Usage.TAC, reference)][0])
+    assert first_key(view, Usage.TAC, absent=0x9406) == found
+    assert find_key(view, Usage.TAC, reference, absent=0x9406) == found

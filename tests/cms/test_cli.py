@@ -24,6 +24,8 @@ from kaguan.cms.services.issue import activate
 from kaguan.personalization.returnfile import write_return
 from personalization.orders import Order, holder
 
+pytestmark = pytest.mark.slow
+
 PERSON = holder(1)
 CARD, CERT_NO, NAME = PERSON["ssseef0507"], PERSON["cert_no"], PERSON["ssseef0609"]
 TELLER = {"who": "teller", "at": "ICBC-1"}

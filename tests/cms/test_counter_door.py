@@ -21,6 +21,8 @@ from kaguan.emulator.imagefile import FileCard, save_image
 from kaguan.personalization.specimen import specimen_vault
 from kaguan.vault.secret import Secret
 
+pytestmark = pytest.mark.slow
+
 TELLER, PHARMACIST, CLERK = ("teller", "ICBC-1"), ("pharmacist", "PHARMACY-1"), ("clerk", "SSB")
 DOCUMENT = ("--cert-no", CERT_NO, "--original")
 ID = "10000000-0000-4000-8000-00000000000"
@@ -83,7 +85,6 @@ def in_hand(kaguan, folder, card_no):
     save_image(folder / f"{card_no}.card", card.image)
 
 
-@pytest.mark.slow
 def test_a_card_lives_its_life_at_the_command_line(kaguan, tmp_path):
     in_hand(kaguan, tmp_path, CARD)
     read = values(kaguan("card", "read", card=CARD))
@@ -128,7 +129,6 @@ def test_a_card_lives_its_life_at_the_command_line(kaguan, tmp_path):
     kaguan("audit", "verify")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["load", "purchase"])
 def test_what_was_torn_is_recovered_at_the_command_line(kaguan, tmp_path, kind):
     counter = kaguan.counter

@@ -54,6 +54,8 @@ from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def counter(town) -> Counter:

@@ -30,6 +30,8 @@ from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.faults import tearing
 from terminal.counter import Losing
 
+pytestmark = pytest.mark.slow
+
 COMMAND = {"load": "CREDIT FOR LOAD", "purchase": "DEBIT FOR PURCHASE"}
 AMOUNT_FEN = 300
 CHANGE_FEN = {"load": AMOUNT_FEN, "purchase": -AMOUNT_FEN}

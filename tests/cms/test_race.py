@@ -18,6 +18,8 @@ from kaguan.cms.rules.refusals import InsufficientFunds, RuleBroken
 from kaguan.cms.services.load import begin_load, cancel_load, confirm_load
 from kaguan.cms.services.purchase import authorise_purchase
 
+pytestmark = pytest.mark.slow
+
 CARD = "990100001"
 
 

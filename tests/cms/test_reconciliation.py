@@ -37,6 +37,8 @@ from kaguan.cms.services.load import cancel_load, confirm_load
 from kaguan.cms.services.loss import report_formal_loss
 from kaguan.cms.services.reconciliation import Outcome, approve_reconciliation, ask_reconciliation
 
+pytestmark = pytest.mark.slow
+
 FOUND = {"reason": "the proof is gone", "evidence": "terminal journal 2026-02-03, line 7"}
 
 

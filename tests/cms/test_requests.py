@@ -33,6 +33,8 @@ from kaguan.cms.services import (
     stock,
 )
 
+pytestmark = pytest.mark.slow
+
 CARD = "990100001"
 ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
 LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}

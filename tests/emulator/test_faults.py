@@ -217,5 +217,5 @@ def test_at_the_command_line(tmp_path: Path) -> None:
     sent = ("apdu", "send", "--card", card, "--trace", trace, SELECT_SSSE, "0084000008", "0084000008")
     ended = call(*sent, "--fault", "lose@GET CHALLENGE#2")
     assert (ended.code, len(ended.lines)) == (4, 4)
-    assert [event.kind for event in read_trace(trace)][-2:] == [EventKind.FAULT, EventKind.LOST]
+    assert [event.kind for event in read_trace(trace)][-3:] == [EventKind.FAULT, EventKind.LOST, EventKind.CLOSED]
     assert call(*sent, "--fault", "explode").code == 7

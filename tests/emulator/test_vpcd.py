@@ -79,6 +79,9 @@ def test_every_change_of_power_ends_the_session_and_is_not_answered(reader: Read
     assert reader.ask(bytes.fromhex(SELECT_SSSE)) == bytes.fromhex("6118")
     assert reader.ask(bytes.fromhex("00A4000002EF05")) == bytes.fromhex("9000")
     reader.tell(control)
+    if control == POWER_OFF:
+        assert reader.ask(bytes.fromhex("00B207000B")) == b"\0", "no card answers without power"
+        reader.tell(POWER_ON)
     assert reader.ask(bytes.fromhex("00B207000B")) == bytes.fromhex("6986")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from card.cards import funded
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.readers.service import SOCKET_VARIABLE
 from kaguan.emulator.vpcd import InsertedCard
 from kaguan.terminal.pcsc import reader_names, wait_for_card, wait_for_removal
 from outside.programs import need, need_pyscard
@@ -22,13 +25,12 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readers]:
-    """Two empty virtual readers, which this process sees too."""
+def readers() -> Iterator[Readers]:
+    """Two empty virtual readers, which this process sees too: the service is where it has looked for one all along."""
     need("pcscd")
     need_pyscard()
-    with private_readers(tmp_path_factory.mktemp("pcsc")) as found, pytest.MonkeyPatch.context() as patch:
-        # The PC/SC library reads it once a process, so no other test of this process may have asked for readers.
-        patch.setenv("PCSCLITE_CSOCK_NAME", str(found.socket))
+    with private_readers(Path(os.environ[SOCKET_VARIABLE]).parent) as found:
+        assert os.environ[SOCKET_VARIABLE] == str(found.socket)
         begun = time.monotonic()
         while reader_names() != list(found.names):
             assert time.monotonic() - begun < NOTICING_SECONDS, "the PC/SC service does not show its readers"

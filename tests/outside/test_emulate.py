@@ -17,7 +17,6 @@ import pytest
 
 from card.cards import PIN_ADDRESS, SELECT_SSSE, specimen
 from kaguan.card_os.profile import load_profile
-from kaguan.doctor import Verdict, checks, examine
 from kaguan.emulator.imagefile import load_image, save_image
 from kaguan.emulator.readers.service import SOCKET_VARIABLE
 from kaguan.personalization.specimen import specimen_card
@@ -103,6 +102,16 @@ def psam(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_script_speaks_to_a_card_and_a_psam_in_two_readers(card: Path, psam: Path, tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "examples" / "scripts" / "外部认证.txt"
+    with emulating(tmp_path, card, "--psam", psam, "--own-pcscd", expected=3) as emulator:
+        emulator.wait_for([True, True])
+        words = [sys.executable, "-m", "kaguan", "script", "run", str(script), "--reader", "Kaguan 1 00 00"]
+        heard = emulator.run(*words, "--psam-reader", "Kaguan 1 00 01")
+        assert "# card 1" in heard
+        assert heard.rstrip().endswith("# matched")
+
+
 def test_two_cards_in_two_readers_kept_taken_out_and_put_in(card: Path, psam: Path, tmp_path: Path) -> None:
     tries = load_image(card).pins[PIN_ADDRESS].tries_left
     with emulating(tmp_path, card, "--psam", psam, "--own-pcscd", expected=3) as emulator:
@@ -177,6 +186,10 @@ def test_raw_tcp_for_programs_without_pcsc(card: Path, tmp_path: Path) -> None:
                 assert ask(connection, bytes.fromhex("0020000000")) != b"\x90\x00"
                 assert ask(connection, bytes.fromhex(SELECT_SSSE))[0] == 0x61
                 assert ask(connection, bytes.fromhex("0020000003123456")) == b"\x90\x00"
+                connection.sendall(b"\x00\x01\x00")  # power off
+                assert ask(connection, bytes.fromhex("0084000008")) == b"\x00"  # no answer, and vpcd wants one
+                connection.sendall(b"\x00\x01\x01")
+                assert ask(connection, bytes.fromhex("0084000008"))[-2:] == b"\x90\x00"
         kaguan("control", "remove", "1", "--control", emulator.control)
         with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
             assert connection.recv(1) == b""
@@ -202,22 +215,23 @@ def test_a_killed_emulator_leaves_a_good_card_and_a_free_name(card: Path, tmp_pa
         assert [row["state"] for row in rows] == ["card in"]
 
 
-def test_the_doctor_names_what_is_missing_and_what_mends_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "nobody"))
-    monkeypatch.setattr(checks, "_BEYOND_PATH", "")
-    findings = {row.name: row for row in examine()}
+def test_the_doctor_names_what_is_missing_and_what_mends_it(tmp_path: Path) -> None:
+    bare = os.environ | {"PATH": str(tmp_path), SOCKET_VARIABLE: str(tmp_path / "nobody")}
+    words = [sys.executable, "-m", "kaguan", "doctor", "--json"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False, env=bare)
+    findings = {row["name"]: row for row in json.loads(ended.stdout)}
     for name, remedy in (
         ("tshark", "apt-get install tshark"),
         ("opensc-tool", "apt-get install opensc"),
-        ("pcscd", "apt-get install pcscd"),
         ("fonts", "apt-get install fontconfig fonts-noto-cjk"),
         ("pcscd runs", "kaguan emulate --own-pcscd"),
+        ("readers", "mend the lines above"),
     ):
-        assert findings[name].verdict is Verdict.MISSING
-        assert remedy in findings[name].remedy
-    assert findings["Python"].verdict is Verdict.GOOD
-    assert all(bool(row.remedy) == (row.verdict is Verdict.MISSING) for row in findings.values())
+        assert findings[name]["verdict"] == "missing"
+        assert remedy in findings[name]["remedy"]
+    assert findings["Python"]["verdict"] == "ok"
+    assert all(bool(row["remedy"]) == (row["verdict"] == "missing") for row in findings.values())
+    assert ended.returncode == 1
 
 
 def test_the_doctor_at_the_command_line() -> None:

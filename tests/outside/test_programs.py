@@ -40,6 +40,17 @@ def test_opensc_tool_tries_every_card_it_knows_and_changes_nothing(run, card) ->
     assert card.image == before
 
 
+def test_opensc_tool_reads_the_serial_number_from_the_atr(run) -> None:
+    """Its own --serial asks in the words of cards that it has a driver for; ours say it in their historical bytes."""
+    assert packed(run("opensc-tool", "--reader", "0", "--atr")).endswith("200101000001")
+
+
+def test_opensc_tool_asks_for_a_serial_number_in_vain_and_changes_nothing(run, card) -> None:
+    before = card.image
+    assert run("opensc-tool", "--reader", "0", "--serial") == ""
+    assert card.image == before
+
+
 def test_scriptor_runs_a_script(run, readers: Readers, tmp_path: Path) -> None:
     script = tmp_path / "select.txt"
     script.write_text(f"reset\n{SELECT_SSSE}\n00 C0 00 00 18\n00 20 00 00\nexit\n")

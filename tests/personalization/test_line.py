@@ -31,6 +31,8 @@ from kaguan.vault.software import SoftwareVault
 from kaguan.vault.vault import Usage
 from personalization.orders import Order
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 THREE = EXAMPLES / "order-3.zip"
 TWO_HUNDRED = EXAMPLES / "order-200.zip"
@@ -75,7 +77,6 @@ def test_an_order_becomes_cards_and_return_files(tmp_path: Path) -> None:
     assert json.loads(status.stdout)["good"] == 3
 
 
-@pytest.mark.slow
 def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     before = {path.name: path.read_bytes() for path in (tmp_path / "cards").iterdir()}
@@ -85,7 +86,6 @@ def test_the_same_command_again_makes_nothing_twice(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report.json").read_text())["made_in_this_run"] == 0
 
 
-@pytest.mark.slow
 def test_another_order_does_not_get_into_the_folder(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path)
     refused = kaguan("perso", "run", TWO_HUNDRED, "--out", tmp_path)
@@ -93,7 +93,6 @@ def test_another_order_does_not_get_into_the_folder(tmp_path: Path) -> None:
     assert "another order" in refused.stderr
 
 
-@pytest.mark.slow
 def test_a_second_run_beside_the_first_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kaguan", "perso", "run", str(TWO_HUNDRED), "--out", str(tmp_path)]
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -107,7 +106,6 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path: Path) -> None:
     assert_every_holder_has_one_card(TWO_HUNDRED, tmp_path)
 
 
-@pytest.mark.slow
 def test_killed_twenty_times_it_still_makes_every_card_once(tmp_path: Path) -> None:
     """Kill -9 of the supervisor, of a station, or of all of them, at moments that nobody chose."""
     dice = random.Random(20261101)
@@ -127,7 +125,6 @@ def test_killed_twenty_times_it_still_makes_every_card_once(tmp_path: Path) -> N
     assert not list((tmp_path / "cards").glob(".*.part")) or last.returncode == 0
 
 
-@pytest.mark.slow
 def test_a_station_killed_costs_its_claims_a_retry_and_nothing_else(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kaguan", "perso", "run", str(TWO_HUNDRED), "--out", str(tmp_path)]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -151,7 +148,6 @@ def test_a_bad_row_stops_the_order_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "job" / "return-good.txt").exists()
 
 
-@pytest.mark.slow
 def test_bad_rows_may_be_skipped_and_are_answered_with_their_reasons(tmp_path: Path) -> None:
     order = spoiled_in_row_two(tmp_path)
     done = kaguan("perso", "run", order, "--out", tmp_path / "job", "--skip-bad")
@@ -170,7 +166,6 @@ def test_a_fault_of_the_file_is_never_skipped(tmp_path: Path) -> None:
     assert refused.returncode == 7
 
 
-@pytest.mark.slow
 def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     wrong = tmp_path / "wrong"
@@ -181,7 +176,6 @@ def test_a_wrong_passphrase_is_said_before_anything_is_made(tmp_path: Path) -> N
     assert not (tmp_path / "job").exists()
 
 
-@pytest.mark.slow
 def test_a_given_store_makes_the_cards(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "first")
     store = tmp_path / "moved.store"
@@ -194,7 +188,6 @@ def test_a_given_store_makes_the_cards(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_same_command_finishes(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -213,7 +206,6 @@ def test_a_full_disk_is_said_and_the_same_command_finishes(tmp_path: Path) -> No
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.slow
 def test_orphans_of_a_killed_run_take_nothing_from_the_next(tmp_path: Path) -> None:
     """Stations that were stopped before they began wake up in the middle of another run."""
     command = [sys.executable, "-m", "kaguan", "perso", "run", str(TWO_HUNDRED), "--out", str(tmp_path)]
@@ -271,7 +263,6 @@ def test_a_live_store_does_not_go_onto_emulated_chips(tmp_path: Path) -> None:
     assert "lies beside it" in beside.stderr
 
 
-@pytest.mark.slow
 def test_what_a_job_began_with_it_goes_on_with(tmp_path: Path) -> None:
     kaguan("perso", "run", THREE, "--out", tmp_path / "job")
     store = tmp_path / "job" / "keys" / "test.store"

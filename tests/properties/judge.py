@@ -181,7 +181,8 @@ class Judge:
 
     def _begun(self, command: bytes) -> Step:
         row = None
-        if _parses(command):
+        extended = len(command) > 5 and not command[4]
+        if _parses(command) and (self.behaviour.wire.extended_length or not extended):
             row = instruction_of(*command[:3], commands=self.behaviour.commands)
         if row is None or not row.secret:
             self.secrets.forget_told(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from kaguan.apdu.instruction import INSTRUCTIONS
 from kaguan.card_os.image import CardImage
 from properties.bank_laws import SECRETS
 from properties.commands import well_formed
+
+pytestmark = pytest.mark.slow
 
 STATES: dict[str, tuple[str, ...]] = {
     "just reset": (),

@@ -44,6 +44,7 @@ def test_any_bytes(state: Callable[[], Terminal], commands: list[bytes]) -> None
         well_formed(command, card.transceive(command))
 
 
+@pytest.mark.slow
 @ALL_STATES
 @given(commands=st.lists(likely_commands(), min_size=1, max_size=6))
 def test_any_likely_commands(state: Callable[[], Terminal], commands: list[bytes]) -> None:
@@ -78,6 +79,7 @@ def test_the_short_way_and_the_long_way_answer_alike(commands: list[bytes]) -> N
     assert steady.image == watched.image
 
 
+@pytest.mark.slow
 @given(st.lists(likely_commands() | st.sampled_from(DRIVERS), max_size=20))
 def test_the_file_holds_what_the_memory_holds(tmp_path_factory: pytest.TempPathFactory, commands: list[bytes]) -> None:
     path = tmp_path_factory.getbasetemp() / "held"

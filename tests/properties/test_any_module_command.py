@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from kaguan.apdu.instruction import INSTRUCTIONS
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.writes import apply
 from properties.scenes import Kept
+
+pytestmark = pytest.mark.slow
 
 FACTORS = CARD_FACTOR + CITY_FACTOR
 OFFER = "00" * 14 + "0007" + "0000" + "A1B2C3D4"

@@ -30,6 +30,8 @@ from terminal.counter import WRONG_PIN, Losing
 from terminal.spoiled_cards import SPOILED, specimen_of
 from terminal.spoilers import CostlyKeyQuestion, CostlyPinQuestion, OneChange, of_city, other_key, pin_with
 
+pytestmark = pytest.mark.slow
+
 TOLD = "+key-tries-told"
 PROFILES = ["ssc-v1", "ssc-v2", "ssc-v3"]
 VARIANTS = [

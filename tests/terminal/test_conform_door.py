@@ -47,6 +47,14 @@ def test_so_does_that_of_every_generation(tmp_path: Path, name: str) -> None:
     assert call("conform", "--profile", name, "--card", path).code == 0
 
 
+def test_an_image_of_another_profile_is_told_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "other.card"
+    save_image(path, specimen_of("ssc-v1"))
+    ended = call("conform", "--profile", "ssc-v2", "--card", path)
+    assert ended.code == 3
+    assert f"{path} is a card of profile ssc-v1, judged as ssc-v2" in ended.complaint
+
+
 @pytest.mark.parametrize("name", ["wrong key", "update with the PIN", "a try is spent", "wrong messaging key"])
 def test_a_spoiled_card_ends_with_3_and_its_chapter(tmp_path: Path, name: str) -> None:
     path = spoiled_file(tmp_path, name)

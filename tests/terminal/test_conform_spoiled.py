@@ -15,6 +15,8 @@ from kaguan.terminal.conformance.rights import keys_in_reach
 from terminal.conforming import judge, judge_image, with_full_tries
 from terminal.spoiled_cards import SPOILED, Spoiled, specimen_of
 
+pytestmark = pytest.mark.slow
+
 FIRST = {spoiled.chapters: spoiled for spoiled in reversed(SPOILED)}
 """The first card of each set of chapters: enough for a quick look."""
 
@@ -43,7 +45,6 @@ def test_what_is_spoiled_fails_in_its_chapters_alone(spoiled: Spoiled, monkeypat
     assert frozenset(failed(spoiled, monkeypatch)) == spoiled.chapters
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("spoiled", [by_name(one) for one in SPOILED])
 def test_so_it_does_where_cards_tell_their_tries(spoiled: Spoiled, monkeypatch: pytest.MonkeyPatch) -> None:
     assert frozenset(failed(spoiled, monkeypatch, "+key-tries-told")) == spoiled.chapters

@@ -110,9 +110,11 @@ class TestCpu:
             ("COPY=00", "s:1:1: expected a name, found the built-in COPY"),
             (
                 f"K={'0' * 31}",
-                "s:1:3: expected a name with a value, or an even number of hex digits, found 00000000... (31",
+                "s:1:3: expected a name with a value, or an even number of hex digits, found 31 hex digits",
             ),
             (f"00+3DES_MAC_COM(00,{KEY})", "s:1:4: expected 3DES_MAC_COM alone"),
+            ("CPURESET\n00A40000", "s:1:9: expected ( after CPURESET, found the end of the line"),
+            ("SET_CPU 1", "s:1:9: expected ( after SET_CPU, found 1"),
             ("A=SET_CPU(0)", "s:1:3: expected a value, found SET_CPU"),
         ],
     )
@@ -129,6 +131,11 @@ class TestCpu:
                 "ECB_3DES_EN(0011223344556677,0011,OUT)",
                 "s:1:1: ECB_3DES_EN: a key of this cipher has 16 bytes, this has 2",
             ),
+            (
+                "A=COPY(0011,1,3)\n0082000710+A",
+                "s:2:1: EXTERNAL AUTHENTICATE was not sent: command: 5 hex digits are no",
+            ),
+            ("A=00\n00B00000+LAST(A,4)", "s:2:10: READ BINARY, from byte 0 was not sent: LAST: the last 4 digits are"),
             ("3DES_MAC(00112233,0011223344556677,OUT)", "s:1:1: 3DES_MAC: a MAC is made of"),
         ],
     )
@@ -136,6 +143,10 @@ class TestCpu:
         with pytest.raises(TapeError) as caught:
             sent(text, Dialect.CPU)
         assert str(caught.value).startswith(complaint)
+
+    def test_line_numbers_of_a_web_page_do_no_harm(self) -> None:
+        text = "   1. KEY=0011   // one\n  2. 00A40000+KEY\n 10.\t0084000008(KEY)\n11. KEY"
+        assert sent(text, Dialect.CPU, "9000", "00B000009000") == ["00A400000011", "0084000008", "00B00000"]
 
     def test_stops_at_the_first_wrong_answer(self) -> None:
         wire = Wire("6A82")

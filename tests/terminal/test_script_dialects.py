@@ -6,6 +6,7 @@ import pytest
 
 from card.cards import SELECT_SSSE, SSSE_NAME, specimen
 from card.oracle import mac, retail, tdes
+from kaguan.apdu.errors import RuleBroken
 from kaguan.emulator.card import EmulatedCard
 from kaguan.terminal.scripts import (
     Dialect,
@@ -90,6 +91,19 @@ class TestApdutool:
             ('select 0xA0 "AB";', ["00A4040003A041427F"]),
             ("powerup; powerdown; powerup; 0 0x84 0 0 0 8;", [RESET, RESET, "0084000008"]),
             (";;", []),
+            ("0x00 0x20 0 0 2 0x12 0x34 0x56 0x78 0x7F;", ["002000000212347F"]),
+            ("0x00 0xA4 0 0 0 0x3F 0x00 0x02;", ["00A4000002"]),
+            (
+                '#define FIND 0x00 0xA4 0x04 0x00 // a\n#define NAME_1 0x02 "AB"\n\t# define LE 0x7F\nFIND NAME_1 LE;',
+                ["00A404000241427F"],
+            ),
+            ("#define A B\n#define B 8\n0 0x84 0 0 0 A;\n#define B 4\n0 0x84 0 0 0 A;", ["0084000008", "0084000004"]),
+            ("#define purse //aid/A000000062/03\nselect purse;", ["00A4040006A000000062037F"]),
+            (
+                "#define T1\n#ifdef T1\npowerup;\n#else\n0 1 2 3;\n#endif\n#undef T1\n#ifdef T1\n0 0x84;\n#define X 1\n"
+                "#ifndef T1\n0 1;\n#endif\n#else\n#ifndef X\n0 0x84 0 0;\n#endif\n#endif",
+                [RESET, "00840000"],
+            ),
         ],
     )
     def test_sends_what_the_tool_sends(self, text: str, expected: list[str]) -> None:
@@ -114,7 +128,7 @@ class TestApdutool:
         ("text", "complaint"),
         [
             ("0x00 0xA4 0x04 0x00 0x02 0x3F 0x7F", "s:1:1: expected ; at the end of this statement, found none"),
-            ("powerup;\n 0 0xA4 4 0 3 1 2 3 4 5;", "s:2:2: expected 3 data bytes after Lc, and Le, found 5 bytes"),
+            ("powerup;\n 0 0xA4 4 0 3 1 2;", "s:2:2: expected 3 data bytes after Lc, and Le, found 2 bytes"),
             ("0x00 0x100 0 0 0 0;", "s:1:6: expected one byte, found 0x100"),
             ("powerup; powerdown; 0 0x84 0 0 0 8;", "s:1:21: expected powerup first: the card is off since line 1"),
             ("0 1 2;", "s:1:1: expected CLA INS P1 P2 Lc data Le, found 3 bytes"),
@@ -124,7 +138,19 @@ class TestApdutool:
             ("0 0x84 0 0 0 0xGG;", "s:1:14: expected a number, a word or ;, found '0xGG;'"),
             ("extended on; 0 0xD6 0 0 0 9 1 2 3;", "s:1:14: expected CLA INS P1 P2, Lc in two bytes"),
             ('echo "\\q";', "s:1:7: expected an escape, found \\q"),
-            ("#define A 0x00", "s:1:1: expected a command, found a directive: give the script that apdutool -k writes"),
+            ("powerup;\n #include a", "s:2:2: expected #define NAME words, #undef, #ifdef, #ifndef, #else or #endif"),
+            ("#else", "s:1:1: expected #define NAME words"),
+            ("#define", "s:1:1: expected #define NAME words"),
+            ("#ifdef A B\n#endif", "s:1:1: expected #define NAME words"),
+            ("powerup;\n#ifdef A\n#else\n#else\n#endif", "s:4:1: expected #define NAME words"),
+            (";\n#ifndef A\npowerup;", "s:2:1: expected #endif after this, found the end of the script"),
+            ("0 0x84 #define A", "s:1:8: expected ; or the end of the line before #"),
+            ("#define A 0 1\nA;", "s:2:1: expected CLA INS P1 P2 Lc data Le, found 2 bytes"),
+            ("#define A B\n#define B A\n0 0x84 A;", "s:3:8: expected a number, found A"),
+            (
+                "".join(f"#define A{n + 1} A{n} A{n}\n" for n in range(40)) + "A40;",
+                "s:41:1: definitions make this script too long",
+            ),
             ("send 0 1 2 3;", "s:1:1: expected a script written by apdutool -k, found send"),
         ],
     )
@@ -185,6 +211,15 @@ class TestTape:
         assert SSSE_NAME not in complaint
 
 
+def test_a_command_that_was_not_allowed_is_told_with_its_place() -> None:
+    class Guarded(Wire):
+        def transceive(self, command: bytes) -> bytes:
+            raise RuleBroken("VERIFY was not sent")
+
+    with pytest.raises(RuleBroken, match=r"^s:2:1: VERIFY was not sent$"):
+        played_on("\n0020000003123456", Dialect.SCRIPTOR, [Guarded()])
+
+
 class TestRecognition:
     """The kind of a script by what is in it."""
 
@@ -199,6 +234,7 @@ class TestRecognition:
             ("a.scr", "// hello\nPowerUp ;", Dialect.APDUTOOL),
             ("a.txt", "CPURESET()\n00A40000", Dialect.CPU),
             ("a.txt", "名称=0011", Dialect.CPU),
+            ("a.txt", "CPURESET\n00A40000(9000)", Dialect.CPU),
             ("a.txt", "set_cpu（0）", Dialect.CPU),
             ("a.txt", "00B0+0000+0A", Dialect.CPU),
             ("a.apdu", "0084000008(RAM+9000)", Dialect.CPU),
@@ -207,6 +243,11 @@ class TestRecognition:
             ("a.txt", "0084000008 =9000", Dialect.TAPE),
             ("a.txt", "00A40000023F00(9000) // CPURESET()", Dialect.TAPE),
             ("a.scriptor", "powerup;", Dialect.SCRIPTOR),
+            ("a.apdu", "# a card\nreset\n00A40000\n", Dialect.SCRIPTOR),
+            ("a.apdu", "00A40000\r\n EXIT \r\nthe rest", Dialect.SCRIPTOR),
+            ("a.txt", "00A40000\n00 2O 00 00\nreset", Dialect.SCRIPTOR),
+            ("a.txt", "#define SELECT 0 164 4 0\nSELECT 0 0;", Dialect.APDUTOOL),
+            ("a.txt", "#define nothing here\n00A40000", Dialect.SCRIPTOR),
             ("a.CPU", "0084000008", Dialect.CPU),
         ],
     )

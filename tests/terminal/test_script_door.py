@@ -195,7 +195,14 @@ def test_a_script_includes_nothing_from_outside_its_folder(card: Path, tmp_path:
     file = script(folder, f".include {way.format(outside=outside)}", name="a.apdu")
     ended = call("script", "run", file, "--card", card)
     assert ended.code == 7
+    assert ended.complaint.startswith(f"{file}:1:1: ")
     assert "outside" in ended.complaint
+
+
+def test_there_is_one_psam(card: Path, psam: Path) -> None:
+    ended = call("script", "run", EXAMPLES / "identity.txt", "--card", card, "--psam", psam, "--psam-reader", "0")
+    assert ended.code == 2
+    assert "one PSAM: --psam or --psam-reader" in ended.complaint
 
 
 def test_a_script_that_includes_itself_is_refused(card: Path, tmp_path: Path) -> None:

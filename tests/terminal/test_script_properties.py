@@ -13,12 +13,14 @@ from kaguan.apdu.errors import KaguanError
 from kaguan.terminal.scripts import Dialect, ScriptSyntaxError, decoded, read_script, recognised
 from terminal.wire import Wire, played_on, sent
 
+pytestmark = pytest.mark.slow
+
 _Error = TypeVar("_Error", bound=Exception)
 
 WORDS = [
     "00A4", "0084000008", "0", "(9000)", "(RAM+9000)", "[", "]", "${", "}", "->", "=", "+", ",", "(", ")", ";", "\\\n",
     "\n", "\r\n", " ", "# ", "// ", "/*", "*/", '"', "'", "0x00", "0xFF", "300", "powerup", "echo", "delay",
-    "powerdown",
+    "powerdown", "#define A ", "#ifdef A\n", "#else\n", "#endif\n", "A",
     "extended on", "output off", "select", "//aid/A0/B0", "reset", "exit", ".define A", ".repeat 2", ".end", ".card 1",
     ".include x", "CPURESET()", "SET_CPU(1)", "COPY(", "LAST(", "3DES_MAC_COM(00,", "RAM", "密钥", "（", "\0", "\ufeff",
 ]  # fmt: skip
@@ -84,6 +86,10 @@ def test_apdutool_sends_the_bytes_that_are_written(wanted: list[tuple[bytes, byt
         ("00 \\\n" * 200_000 + "0", Dialect.SCRIPTOR),
         ("(" * 100_000, Dialect.TAPE),
         ("${copy(" * 20_000, Dialect.TAPE),
+        ('${"00"}' * 200_000 + "${A}", Dialect.TAPE),
+        (".repeat 1\n" + "00 " * 40_000 + "${A}\n.end", Dialect.TAPE),
+        ("\n" * 500_000 + "#define A A A\n" * 100 + "A " * 100_000 + "#", Dialect.APDUTOOL),
+        ("#define A 0 0 0 0 0 0 0 0 0 0\n" + "A " * 100_000 + ";", Dialect.APDUTOOL),
         (".repeat 2\n" * 5_000, Dialect.TAPE),
         ("COPY(" * 20_000, Dialect.CPU),
         ("A=00\n" + "A=A+A\n" * 200 + "A", Dialect.CPU),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "terminal_tests"
 
 
@@ -50,7 +52,7 @@ def test_a_failure_shows_the_decoded_trace_without_the_pin(folder: Path) -> None
     assert "what the card was told: card" in outcome.text
     assert "SELECT SSSE" in outcome.text
     assert "0020000003XXXXXX" in outcome.text
-    assert "wrong, 2 tries left" in outcome.text
+    assert "not verified, 2 tries left" in outcome.text
     assert "135791" not in outcome.text
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from kaguan.apdu.command import SHORT_DATA, CommandApdu
 from kaguan.apdu.errors import VaultError
 from kaguan.vault.ciphers import Algorithm, cipher
-from kaguan.vault.mac import cbc_mac8, mac4, mac8
+from kaguan.vault.mac import cbc_mac8, mac4, mac8, pad80
 from kaguan.vault.messaging import (
     CryptogramMalformed,
     MacWrong,
@@ -39,6 +39,20 @@ def test_sm4_macs_are_cut_to_the_size_in_their_name(size: int) -> None:
     whole = sm4_cbc(KEY, bytes(range(size)))
     for function, length in ((mac4, 4), (mac8, 8), (cbc_mac8, 8)):
         assert function(SM4_WORKER, bytes(range(size))) == whole[:length]
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 87, 88, 95, 96, 97, 200])
+@pytest.mark.parametrize("challenge", [b"", b"\x11", bytes.fromhex("D0FE4FB9"), CHALLENGE])
+def test_a_short_initial_value_is_filled_on_its_right(challenge: bytes, size: int) -> None:
+    """However long the data is."""
+    data = b"\x5a" * size
+    first = bytes(one ^ other for one, other in zip(pad80(data, 8)[:8], challenge.ljust(8, b"\0"), strict=True))
+    padded = first + pad80(data, 8)[8:]
+    half, state = cipher(KEY[:8], Algorithm.DES), bytes(8)
+    for start in range(0, len(padded), 8):
+        block = bytes(one ^ other for one, other in zip(state, padded[start : start + 8], strict=True))
+        state = (TDES_WORKER if start + 8 == len(padded) else half).encrypt(block)
+    assert mac4(TDES_WORKER, data, challenge) == state[:4]
 
 
 def test_an_initial_value_is_no_longer_than_a_block() -> None:

@@ -47,6 +47,7 @@ def test_files_that_include_each_other_twice_are_refused_soon() -> None:
     assert len(read) == DEEPEST + 1
 
 
+@pytest.mark.slow
 def test_statements_of_all_files_are_counted_together() -> None:
     many = "00A4\n" * 400
     parse(".include a\n" * 200, include=lambda name: many)

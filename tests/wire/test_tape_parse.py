@@ -117,6 +117,13 @@ def test_include_brings_the_statements_of_the_other_tape() -> None:
     assert (first.place.file, second.place.file, second.body[0].place.file) == ("a", "b", "c")
 
 
+def test_a_tape_names_others_from_its_own_folder() -> None:
+    tapes = {"more/a": ".include b\n.include deep/c", "more/b": "00B0", "more/deep/c": ".include ../b\n00C0"}
+    tapes["more/deep/../b"] = tapes["more/b"]
+    read = parse(".include more/a", file="/any/where", include=tapes.__getitem__).statements
+    assert [statement.place.file for statement in read] == ["more/b", "more/deep/../b", "more/deep/c"]
+
+
 def test_a_tape_that_includes_itself_is_refused() -> None:
     with pytest.raises(TapeError, match=r"^loop:1:1:.*loop includes loop") as caught:
         parse("00A4\n.include loop", file="top", include=TAPES.__getitem__)
@@ -129,7 +136,7 @@ def test_a_tape_that_includes_itself_is_refused() -> None:
         ("00A", 1, 1, "3 hex digits"),
         ("00A4\n0x00", 2, 2, "found x"),
         ("00A4\n00 xA", 2, 4, "found x"),
-        ("00A4 (90)", 1, 7, "4 hex digits, 90 has 2"),
+        ("00A4 (90)", 1, 7, "4 hex digits, this has 2"),
         ("00A4 (9000", 1, 11, r"expected \) or ,"),
         ("00A4 [00", 1, 9, r"expected .*\]"),
         ("00A4 -> 9", 1, 9, "expected a name"),
@@ -147,6 +154,28 @@ def test_a_fault_is_placed(text: str, line: int, column: int, message: str) -> N
     with pytest.raises(TapeError, match=message) as caught:
         parse(text, file="card.apdu")
     assert (caught.value.file, caught.value.line, caught.value.column) == ("card.apdu", line, column)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".define KEY 0011223344556677X\n", ".define KEY 0011223344556677889", '00 ${f("0011223344556677889")}',
+        "00A4 (00112233445566778899)", ".card 00112233445566778899AA", ".define 00112233445566778899",
+        '.define "0011223344556677889900"', "00A4 -> 0011223344556677889900",
+    ],
+)  # fmt: skip
+def test_a_fault_tells_no_digits(text: str) -> None:
+    with pytest.raises(TapeError) as caught:
+        parse(text)
+    assert "001122" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_included_is_told_where_it_is_included() -> None:
+    def include(name: str) -> str:
+        raise TapeError("there is no such file", file=name)
+
+    with pytest.raises(TapeError, match=r"^s:2:1: more.apdu: there is no such file"):
+        parse("00A4\n.include more.apdu", file="s", include=include)
 
 
 @given(st.text(alphabet='0A9XF$ {}()[]"*.,:=->#/\\\n\rrepatndsuic', max_size=60))

@@ -111,7 +111,7 @@ def fails(data: bytes, /) -> bytes:
         ("00A4 ${des(K)}", "no function des; there are: fails, reverse"),
         ('00A4 ${reverse("00", "11")}', "reverse: too many positional"),
         ('00A4 ${fails("00")}', "fails: no"),
-        ("00XX", "a command to be sent cannot have wildcards: 00XX"),
+        ("00XX", "a command to be sent cannot have wildcards"),
         (".define K XX", "a definition cannot have wildcards"),
         (".card 2", "no card 2: 1 connected"),
     ],
@@ -121,6 +121,22 @@ def test_a_statement_that_cannot_be_carried_out(text: str, message: str) -> None
     with pytest.raises(TapeError, match=message) as caught:
         list(run(parse(text), [card], functions={"reverse": reverse, "fails": fails}))
     assert caught.value.line
+    assert card.heard == []
+
+
+def test_a_command_that_cannot_be_made_is_known_by_its_beginning() -> None:
+    with pytest.raises(TapeError) as caught:
+        list(run(parse(".card 1\n0082000708 ${K} 00"), [Echo(), Echo()]))
+    assert (caught.value.unsent, caught.value.card) == (bytes.fromhex("0082000708"), 1)
+    with pytest.raises(TapeError) as caught:
+        list(run(parse("00 8X ${K}"), [Echo()]))
+    assert caught.value.unsent == b""
+
+
+def test_nothing_is_sent_when_it_is_unknown_what_is_expected() -> None:
+    card = Echo()
+    with pytest.raises(TapeError, match="K is neither"):
+        list(run(parse("0084000008 [${K}]"), [card]))
     assert card.heard == []
 
 

@@ -48,9 +48,12 @@ class TapeError(PlacedInputError):
     """A tape that cannot be read, or that did not get the answer it expects.
 
     `differs_at` is the index of the first byte of an answer's data that is not as expected; None when it is not that.
+    `unsent` is how the command begins that could not be made, `card` the number of the card that it was for.
     """
 
     differs_at: int | None = None
+    unsent: bytes = b""
+    card: int = 0
 
 
 class ProfileError(PlacedInputError):

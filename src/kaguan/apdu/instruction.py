@@ -1,6 +1,7 @@
 """The table of commands: dispatch, trace decoder, documentation and redaction all read these rows.
 
 `secret` marks commands whose data field must never be shown, `secret_answer` those whose answer must not either.
+`changes` is false of commands that leave any card as it was, whatever they carry: no try of a PIN or key is spent.
 `stages` says in which states of the chip the command is served at all; what else it needs is the handler's business.
 """
 
@@ -45,6 +46,7 @@ class Instruction(NamedTuple):
     reference: str
     secret: bool = False
     secret_answer: bool = False
+    changes: bool = True
 
 
 _CREATING = Stage.CREATION
@@ -58,19 +60,19 @@ _PROTECTED = CommandSet.NATIVE | CommandSet.BANKING
 _NATIVE = CommandSet.NATIVE
 
 INSTRUCTIONS: tuple[Instruction, ...] = (
-    Instruction("SELECT", 0x00, 0xA4, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.1.1"),
-    Instruction("READ BINARY", 0x00, 0xB0, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.2.3"),
+    Instruction("SELECT", 0x00, 0xA4, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.1.1", changes=False),
+    Instruction("READ BINARY", 0x00, 0xB0, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.2.3", changes=False),
     Instruction("UPDATE BINARY", 0x00, 0xD6, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.2.5"),
-    Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.3"),
+    Instruction("READ RECORD", 0x00, 0xB2, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.3", changes=False),
     Instruction("UPDATE RECORD", 0x00, 0xDC, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.5"),
     Instruction("APPEND RECORD", 0x00, 0xE2, None, _BOTH, _BASIC, "ISO/IEC 7816-4, 11.3.6"),
-    Instruction("GET DATA", 0x00, 0xCA, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3"),
-    Instruction("GET DATA (odd)", 0x00, 0xCB, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3"),
+    Instruction("GET DATA", 0x00, 0xCA, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3", changes=False),
+    Instruction("GET DATA (odd)", 0x00, 0xCB, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.4.3", changes=False),
     Instruction("VERIFY", 0x00, 0x20, None, _IN_USE, _BASIC, "LD/T 32.5; JR/T 0025.2", secret=True),
     Instruction("CHANGE PIN", 0x80, 0x5E, 0x01, _IN_USE, _BASIC, "LD/T 32.5; JR/T 0025.2", secret=True),
     Instruction("PIN UNBLOCK", 0x84, 0x24, None, _IN_USE, _SOCIAL, "LD/T 32.5; JR/T 0025.2", secret=True),
-    Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.5.3"),
-    Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, _BASIC, "LD/T 32.5"),
+    Instruction("GET CHALLENGE", 0x00, 0x84, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.5.3", changes=False),
+    Instruction("INTERNAL AUTHENTICATE", 0x00, 0x88, None, _IN_USE, _BASIC, "LD/T 32.5", changes=False),
     Instruction("EXTERNAL AUTHENTICATE", 0x00, 0x82, None, _ANY, _BASIC, "LD/T 32.5"),
     Instruction("APPLICATION BLOCK", 0x84, 0x1E, None, _IN_USE, _SOCIAL, "LD/T 32.5; JR/T 0025.2"),
     Instruction("APPLICATION UNBLOCK", 0x84, 0x18, None, _ANY & ~_CREATING, _SOCIAL, "LD/T 32.5; JR/T 0025.2"),
@@ -79,8 +81,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("INITIALIZE FOR PURCHASE", 0x80, 0x50, 0x01, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("CREDIT FOR LOAD", 0x80, 0x52, None, _IN_USE, _PURSE, "JR/T 0025.2"),
     Instruction("DEBIT FOR PURCHASE", 0x80, 0x54, 0x01, _IN_USE, _PURSE, "JR/T 0025.2"),
-    Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, _PURSE, "JR/T 0025.2"),
-    Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, _PURSE, "JR/T 0025.2"),
+    Instruction("GET BALANCE", 0x80, 0x5C, None, _IN_USE, _PURSE, "JR/T 0025.2", changes=False),
+    Instruction("GET TRANSACTION PROVE", 0x80, 0x5A, None, _IN_USE, _PURSE, "JR/T 0025.2", changes=False),
     Instruction("INITIALIZE FOR LOAD (medical)", 0xB0, 0x28, 0x00, _IN_USE, _SOCIAL, "LD/T 32.5"),
     Instruction("INITIALIZE FOR PURCHASE (medical)", 0xB0, 0x28, 0x01, _IN_USE, _SOCIAL, "LD/T 32.5"),
     Instruction("DEBIT FOR PURCHASE (medical)", 0xB0, 0x2C, 0x01, _IN_USE, _SOCIAL, "LD/T 32.5"),
@@ -102,7 +104,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("APPLICATION BLOCK (purse)", 0x84, 0x1E, None, _IN_USE, _BANKING, "JR/T 0025.2"),
     Instruction("APPLICATION UNBLOCK (purse)", 0x84, 0x18, None, _ANY & ~_CREATING, _BANKING, "JR/T 0025.2"),
     Instruction("CARD BLOCK (purse)", 0x84, 0x16, None, _ANY & ~_CREATING, _BANKING, "JR/T 0025.2"),
-    Instruction("GET DATA (card code)", 0x80, 0xCA, None, _IN_USE, _BANKING, "CJ/T 166"),
+    Instruction("GET DATA (card code)", 0x80, 0xCA, None, _IN_USE, _BANKING, "CJ/T 166", changes=False),
     Instruction("CREATE FILE", 0x00, 0xE0, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.1"),
     Instruction("DELETE FILE", 0x00, 0xE4, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.2"),
     Instruction("ACTIVATE FILE", 0x00, 0x44, None, _CREATING, _CREATION, "ISO/IEC 7816-9, 6.4"),
@@ -119,7 +121,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("APPEND RECORD (protected)", 0x04, 0xE2, None, _IN_USE, _PROTECTED, "FMCOS 2.0; JR/T 0025.2"),
 )
 
-GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.7.1")
+GET_RESPONSE = Instruction("GET RESPONSE", 0x00, 0xC0, None, _ANY, _BASIC, "ISO/IEC 7816-4, 11.7.1", changes=False)
 
 _BY_HEADER: Mapping[tuple[int, int, int | None], Instruction] = {
     (row.cla, row.ins, row.p1): row for row in reversed((*INSTRUCTIONS, GET_RESPONSE))
@@ -136,3 +138,9 @@ def instruction_of(cla: int, ins: int, p1: int, *, commands: CommandSet | None =
         rows = (row for row in (*INSTRUCTIONS, GET_RESPONSE) if row.sets & commands)
         return next((row for row in rows if (row.cla, row.ins) == (cla, ins) and row.p1 in (None, p1)), None)
     return _BY_HEADER.get((cla, ins, p1)) or _BY_HEADER.get((cla, ins, None))
+
+
+def may_change(command: bytes) -> bool:
+    """Whether a card might not be what it was after these bytes: true of all that the table does not call harmless."""
+    row = instruction_of(*command[:3]) if len(command) > 3 else None
+    return row is None or row.changes

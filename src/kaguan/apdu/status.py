@@ -85,7 +85,7 @@ class StatusWord(int):
         if self.right_le is not None:
             return f"wrong Le, {self.right_le} bytes are there"
         if self & 0xFFF0 == 0x63C0:
-            return f"wrong, {self & 0x0F} tries left"
+            return f"not verified, {self & 0x0F} tries left"
         return MEANINGS.get(self, "not in the table of status words")
 
     def __bytes__(self) -> bytes:

@@ -29,10 +29,10 @@ def cms() -> None:
 
 @cms.command()
 @click.argument("database")
-@click.option("--region", "region_code", default="990100", show_default=True)
+@click.option("--region", "region_code", default="990100", show_default=True, help="The region's six digits.")
 @click.option("--settings", "settings_file", type=existing_file, help="JSON file with the region's settings.")
-@click.option("--authority", default="SSB", show_default=True)
-@click.option("--administrator", default="admin", show_default=True)
+@click.option("--authority", default="SSB", show_default=True, help="Code of the authority.")
+@click.option("--administrator", default="admin", show_default=True, help="Code of the first administrator.")
 def init(database: str, region_code: str, settings_file: Path | None, authority: str, administrator: str) -> None:
     """Make DATABASE, with a region, its authority and a first administrator."""
     region = DEFAULT_REGION
@@ -59,8 +59,8 @@ def institution() -> None:
 @click.argument("code")
 @click.option("--name", required=True)
 @click.option("--kind", type=click.Choice([kind.value for kind in InstitutionKind]), required=True)
-@click.option("--bank-code", default="")
-@click.option("--designated", is_flag=True)
+@click.option("--bank-code", default="", help="Of a bank, or of the bank that an outlet belongs to.")
+@click.option("--designated", is_flag=True, help="A clinic, hospital or pharmacy where the medical card pays.")
 @changes
 def institution_add(request: Request, code: str, name: str, kind: str, bank_code: str, *, designated: bool) -> None:
     """Put the institution CODE on the books."""

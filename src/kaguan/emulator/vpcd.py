@@ -19,6 +19,8 @@ DEFAULT_PORT = 35963
 _SESSION_ENDS: Final = frozenset({b"\0", b"\1", b"\2"})
 """Power off, power on, reset: a card that was on is off in between."""
 
+_POWER_OFF: Final = b"\0"
+
 _SEND_ATR: Final = b"\4"
 
 _SILENCE: Final = b"\0"
@@ -39,7 +41,7 @@ class InsertedCard:
         """
         self._socket = socket.create_connection((host, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._failure: KaguanError | None = None
+        self._failure: KaguanError | OSError | None = None
         self._thread = Thread(target=self._serve, args=(card,), name="card in a virtual reader", daemon=True)
         self._thread.start()
 
@@ -54,7 +56,7 @@ class InsertedCard:
         """The reader has let the card go.
 
         Raises:
-            KaguanError: what the card failed with.
+            KaguanError, OSError: what the card failed with.
         """
         self._thread.join()
         if self._failure is not None:
@@ -65,6 +67,11 @@ class InsertedCard:
         """The reader has not hung up, and the card has not failed."""
         return self._thread.is_alive()
 
+    @property
+    def failure(self) -> str:
+        """What the card failed with, empty while it has not."""
+        return "" if self._failure is None else str(self._failure)
+
     def __enter__(self) -> InsertedCard:
         return self
 
@@ -74,21 +81,24 @@ class InsertedCard:
     def _serve(self, card: Link) -> None:
         try:
             serve(card, self._socket)
-        except KaguanError as error:
+        except (KaguanError, OSError) as error:  # of the system: no room for its trace
             self._failure = error
 
 
 def serve(card: Link, connection: socket.socket) -> None:
     """The card has answered all that came, until the reader hung up.
 
-    A card that lost its power stays in the reader, mute until it is reset.
+    A card that lost its power, or was told that it is off, stays in the reader, mute until it is reset.
 
     Raises:
-        KaguanError: the card failed in another way; the reader sees it pulled out.
+        KaguanError, OSError: the card failed in another way; the reader sees it pulled out.
     """
     with closing(connection), suppress(ConnectionError):
+        powered = True
         while (message := _receive(connection)) is not None:
-            answer = _answer(card, message)
+            if message in _SESSION_ENDS:
+                powered = message != _POWER_OFF
+            answer = _answer(card, message) if powered or len(message) == 1 else _SILENCE
             if answer is not None:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
 

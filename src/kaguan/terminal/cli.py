@@ -15,14 +15,15 @@ from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
+from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
+from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE, require_apart
 from kaguan.terminal.playback import one_apdu, play
 from kaguan.terminal.scripts.files import beside
 from kaguan.terminal.scripts.functions import FUNCTIONS
 
 FROM_INPUT = "-"
 
-READER = click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
 RANDOM = click.option(
     "--random",
     "numbers",
@@ -30,19 +31,6 @@ RANDOM = click.option(
     callback=lambda _context, _option, text: _random_numbers(text),
     help="The random numbers that emulated cards will need, in this order.",
 )
-TRACE = click.option(
-    "--trace",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
-)
-FAULTS = click.option(
-    "--fault",
-    "faults",
-    metavar="KIND[@WHEN][:VALUE]",
-    multiple=True,
-    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
-)
-SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print each exchange as one line of JSON.")
 
 
@@ -64,7 +52,7 @@ def apdu() -> None:
 def send(
     apdus: tuple[str, ...],
     card: Path | None,
-    reader: str | None,
+    reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
     faults: tuple[str, ...],
@@ -84,7 +72,10 @@ def send(
         (text, None if text == FROM_INPUT else one_apdu(text, file=f"APDU {number}"))
         for number, text in enumerate(apdus, 1)
     ]
+    if any(tape is not None and not tape.statements for _, tape in typed):
+        raise click.UsageError("an APDU is empty: write it in hex")
     cards = [] if card is None else [card]
+    require_apart(cards, trace)
     _require_images(cards, numbers)
     with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
         session = [for_conversation(link) for link in links] if follow else links
@@ -124,7 +115,7 @@ def run_tape(
     file: Path,
     cards: tuple[Path, ...],
     psam: Path | None,
-    reader: str | None,
+    reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
     faults: tuple[str, ...],
@@ -139,6 +130,7 @@ def run_tape(
         cards = (*cards, psam)
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
+    require_apart([file, *cards], trace)
     played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
     card = 0
     _require_images(cards, numbers)

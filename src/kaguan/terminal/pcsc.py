@@ -2,7 +2,8 @@
 
 Law 1. The card is ours alone while the link is open, and begins without anybody's session.
 Law 2. Bytes go out and come back as they are: 61xx and 6Cxx are for the layers above.
-Law 3. A command without an answer is a lost card, or a lost reader: nobody knows what the card did.
+Law 3. A command without an answer is a lost card, a lost reader or a lost service, and the error says during which
+command: nobody knows what the card did.
 
 pyscard is imported when a reader is first wanted, so that everything else works without it.
 """
@@ -10,14 +11,27 @@ pyscard is imported when a reader is first wanted, so that everything else works
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from kaguan.apdu.errors import CardLost, LinkError, NoCard, NoReader
 from kaguan.apdu.instruction import instruction_of
+from kaguan.terminal.reader_errors import (
+    CardInUse,
+    CardMute,
+    CardPulledOut,
+    CardResetElsewhere,
+    CardSilent,
+    ReaderUnplugged,
+    ServiceGone,
+)
 
 LISTENING_MILLISECONDS = 300
 """How long one wait for a card lasts before Python can hear Ctrl-C."""
+
+NOTICING_MILLISECONDS = 1500
+"""How long the service may take to see that the card, or the reader, of a failed command has gone."""
 
 WITHOUT_PYSCARD = (
     "card readers need pyscard, which is not installed: apt-get install pcscd libpcsclite-dev python3-dev gcc, "
@@ -38,7 +52,7 @@ def reader_names() -> list[str]:
     Raises:
         NoReader: pyscard or the PC/SC service is missing.
     """
-    with _Context() as context:
+    with Context() as context:
         return context.reader_names()
 
 
@@ -46,11 +60,12 @@ def open_reader(reader: str) -> PcscLink:
     """A link to the card in the reader with this number, this name, or the only one with this in its name.
 
     Raises:
-        NoReader: none or several are meant; the text lists those there are.
+        NoReader: none or several are meant, and the text lists those there are; ServiceGone: there is no service.
         NoCard: the reader is empty.
-        LinkError: the card does not answer a reset, or another program holds it.
+        CardMute: the card does not answer a reset.
+        CardInUse: another program holds it.
     """
-    context = _Context()
+    context = Context()
     try:
         return PcscLink(context, context.find(reader))
     except BaseException:
@@ -79,7 +94,7 @@ def wait_for_removal(reader: str, *, timeout_seconds: float | None = None) -> bo
 class PcscLink:
     """The card in a reader. Made by `open_reader`; close it to free the reader."""
 
-    def __init__(self, context: _Context, reader: str) -> None:
+    def __init__(self, context: Context, reader: str) -> None:
         self.reader = reader
         self._context = context
         self._scard = scard = context.scard
@@ -109,18 +124,17 @@ class PcscLink:
         """The bytes that the card answers.
 
         Raises:
-            CardLost: the card was pulled out or fell silent; what it did is unknown.
-            NoReader: the same, because the reader was unplugged.
+            CardLost: CardPulledOut, CardSilent or CardResetElsewhere; what it did is unknown.
+            NoReader: ReaderUnplugged or ServiceGone; the same.
         """
         scard = self._scard
         if not self._connected:
             raise CardLost("a command on a closed link")
         code, answer = scard.SCardTransmit(self._card, self._header, list(command))
         if code != scard.SCARD_S_SUCCESS:
-            complaint = self._context.complaint(code, self.reader)
-            raise complaint if isinstance(complaint, NoReader) else CardLost(_name(command))
+            raise self._loss(code, _name(command))
         if len(answer) < 2:
-            raise CardLost(_name(command))
+            raise self._loss(scard.SCARD_E_NOT_TRANSACTED, _name(command))
         return bytes(answer)
 
     def reset(self) -> bytes:
@@ -150,6 +164,19 @@ class PcscLink:
             self._scard.SCardDisconnect(self._card, self._scard.SCARD_UNPOWER_CARD)
         self._context.close()
 
+    def _loss(self, code: int, during: str) -> LinkError:
+        """What became of the card while this command was under way."""
+        scard = self._scard
+        if code == scard.SCARD_W_RESET_CARD:
+            return CardResetElsewhere(self.reader, during)
+        try:
+            there = self._context.still_has_card(self.reader)
+        except ServiceGone:
+            return ServiceGone(during)
+        except NoReader:
+            return ReaderUnplugged(self.reader, during)
+        return CardSilent(self.reader, during) if there else CardPulledOut(self.reader, during)
+
     def _use(self, protocol: int) -> None:
         scard = self._scard
         t1 = protocol == scard.SCARD_PROTOCOL_T1
@@ -157,7 +184,7 @@ class PcscLink:
         self._header = scard.SCARD_PCI_T1 if t1 else scard.SCARD_PCI_T0
 
 
-class _Context:
+class Context:
     """A conversation with the PC/SC service."""
 
     def __init__(self) -> None:
@@ -167,7 +194,7 @@ class _Context:
         if not self._open:
             raise self.complaint(code, "")
 
-    def __enter__(self) -> _Context:
+    def __enter__(self) -> Context:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -203,38 +230,81 @@ class _Context:
         count = "no reader is" if not found else f"{len(found)} readers are"
         raise NoReader(f"{count} meant by '{wanted}'; connected: {listed}")
 
+    def changes(
+        self, readers: Sequence[tuple[str, int]], timeout_milliseconds: int
+    ) -> list[tuple[str, int, bytes]] | None:
+        """Name, state and ATR of each reader as soon as one is not in the state named; None when all stayed so.
+
+        Raises:
+            ServiceGone, ReaderUnplugged: it is gone.
+        """
+        scard = self.scard
+        code, states = scard.SCardGetStatusChange(self.handle, timeout_milliseconds, list(readers))
+        if code == scard.SCARD_E_TIMEOUT:
+            return None
+        if code != scard.SCARD_S_SUCCESS:
+            raise self.complaint(code, readers[0][0] if len(readers) == 1 else "")
+        return [(name, state, bytes(atr)) for name, state, atr in states]
+
     def has_card(self, reader: str, before: int, timeout_milliseconds: int) -> tuple[bool, int]:
         """Whether a card is in the reader, and its state for the next call, which waits until that changes."""
         scard = self.scard
-        code, states = scard.SCardGetStatusChange(self.handle, timeout_milliseconds, [(reader, before)])
-        if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
-            raise self.complaint(code, reader)
-        if code == scard.SCARD_E_TIMEOUT:
-            return bool(before & scard.SCARD_STATE_PRESENT), before
-        state = states[0][1]
+        found = self.changes([(reader, before)], timeout_milliseconds)
+        state = before if found is None else found[0][1]
         if state & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE):
-            raise NoReader(f"reader '{reader}' was unplugged")
+            raise ReaderUnplugged(reader)
         return bool(state & scard.SCARD_STATE_PRESENT), state
+
+    def still_has_card(self, reader: str) -> bool:
+        """Whether the reader's card is there; the service is given a moment to see that it, or the reader, is not.
+
+        Raises:
+            ServiceGone, ReaderUnplugged: it is gone.
+        """
+        there, state = self.has_card(reader, self.scard.SCARD_STATE_UNAWARE, 0)
+        give_up = time.monotonic() + NOTICING_MILLISECONDS / 1000
+        while there and (left := int((give_up - time.monotonic()) * 1000)) > 0:
+            there, state = self.has_card(reader, state, left)
+        return there
 
     def complaint(self, code: int, reader: str) -> LinkError:
         """What this answer of the service means to a user."""
         scard = self.scard
-        if code in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
-            return NoReader("the PC/SC service does not answer: apt-get install pcscd, then start pcscd")
+        if code in self._service_gone:
+            return ServiceGone()
         if code in (scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE):
-            return NoReader(f"reader '{reader}' was unplugged")
+            return ReaderUnplugged(reader)
         if code in (scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD):
             return NoCard(f"reader '{reader}' is empty: put a card in")
         if code == scard.SCARD_E_SHARING_VIOLATION:
-            return LinkError(f"the card in reader '{reader}' is in use by another program: end it and try again")
+            return CardInUse(reader)
         if code in (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD, scard.SCARD_E_PROTO_MISMATCH):
-            return LinkError(f"the card in reader '{reader}' is mute: turn it round, or clean its contacts")
+            return CardMute(reader)
+        if not self._service_answers():  # one that is killed leaves all kinds of codes behind
+            return ServiceGone()
         return LinkError(f"reader '{reader}': {scard.SCardGetErrorMessage(code)}")
+
+    def _service_answers(self) -> bool:
+        code, another = self.scard.SCardEstablishContext(self.scard.SCARD_SCOPE_USER)
+        if code == self.scard.SCARD_S_SUCCESS:
+            self.scard.SCardReleaseContext(another)
+        return bool(code == self.scard.SCARD_S_SUCCESS)
+
+    @property
+    def _service_gone(self) -> tuple[int, ...]:
+        """A service that ends while it is asked leaves a handle that nobody knows, or a broken connection."""
+        scard = self.scard
+        return (
+            scard.SCARD_E_NO_SERVICE,
+            scard.SCARD_E_SERVICE_STOPPED,
+            scard.SCARD_F_COMM_ERROR,
+            scard.SCARD_E_INVALID_HANDLE,
+        )
 
 
 def _wait(reader: str, timeout_seconds: float | None, *, with_card: bool) -> bool:
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    with _Context() as context:
+    with Context() as context:
         name = context.find(reader)
         there, state = context.has_card(name, context.scard.SCARD_STATE_UNAWARE, 0)
         while there != with_card:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from kaguan.apdu.command import CommandApdu
+from kaguan.apdu.errors import CodecError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.card_os.profile.module import ModuleAddress
@@ -142,7 +143,10 @@ class SecurityModule:
         file = self._profile.file(dedicated, name)
         converse(self._link, select_dedicated(self._profile.by_name[dedicated]))
         self._open = dedicated == "DF01"
-        return converse(self._link, ask(CommandApdu(0x00, 0xB0, 0x80 | file.sfi, 0x00, b"", file.size)))
+        content = converse(self._link, ask(CommandApdu(0x00, 0xB0, 0x80 | file.sfi, 0x00, b"", file.size)))
+        if len(content) != file.size:
+            raise CodecError(f"the security module answers {len(content)} bytes of {name}, which has {file.size}")
+        return content
 
 
 @dataclass(frozen=True)

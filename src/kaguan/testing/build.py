@@ -7,17 +7,18 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kaguan.apdu.errors import RuleBroken
+from kaguan.apdu.errors import NoCard, NoReader, RuleBroken
 from kaguan.apdu.link import Link
 from kaguan.apdu.trace import TraceEvent, traced
 from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.imagefile import load_image
+from kaguan.emulator.readers.reader import MISSING
 from kaguan.emulator.stock import blank_chip
 from kaguan.emulator.vpcd import InsertedCard
 from kaguan.personalization.specimen import SERIAL, specimen_card
-from kaguan.terminal.pcsc import open_reader, wait_for_card
+from kaguan.terminal.pcsc import open_reader, wait_for_card, wait_for_removal
 from kaguan.terminal.trace.files import microseconds
 from kaguan.testing.backend import Backend
 from kaguan.testing.card import CardUnderTest
@@ -74,10 +75,30 @@ def card_under_test(wish: Wish, slot: Slot) -> Iterator[CardUnderTest]:
         card = CardUnderTest(observed, profile=profile, faulty=faulty, events=events, clock=clock, chance=chance)
         card.faults(*wish.faults)
         if slot.backend is Backend.VPCD:
-            stack.enter_context(InsertedCard(observed, host=slot.host, port=slot.port))
-            wait_for_card(slot.reader, timeout_seconds=PCSC_NOTICES_SECONDS)
+            stack.enter_context(_in_virtual_reader(observed, slot))
             card.link = stack.enter_context(closing(open_reader(slot.reader)))
         yield card
+
+
+@contextmanager
+def _in_virtual_reader(card: Link, slot: Slot) -> Iterator[None]:
+    """PC/SC sees the card, and sees it gone afterwards, so that the next test's card is not taken for this one.
+
+    Raises:
+        NoReader: no virtual reader listens there.
+        NoCard: PC/SC does not see the card.
+    """
+    try:
+        inserted = InsertedCard(card, host=slot.host, port=slot.port)
+    except OSError:
+        raise NoReader(MISSING.format(host=slot.host, port=slot.port)) from None
+    try:
+        if not wait_for_card(slot.reader, timeout_seconds=PCSC_NOTICES_SECONDS):
+            raise NoCard(f"{slot.reader}: PC/SC saw no card within {PCSC_NOTICES_SECONDS:g} seconds")
+        yield
+    finally:
+        inserted.pull_out()
+        wait_for_removal(slot.reader, timeout_seconds=PCSC_NOTICES_SECONDS)
 
 
 def chip(wish: Wish, profile: CardProfile, chance: Chance) -> EmulatedCard:

@@ -10,6 +10,9 @@ import pytest
 from kaguan.testing.backend import Backend
 from kaguan.testing.build import Slot, Wish
 
+FIRST_VIRTUAL_READER = "Virtual PCD 00 00"
+"""As Debian's vpcd names it; its second is \"Virtual PCD 00 01\", so that a part of the name is not enough."""
+
 
 def wish_of(node: pytest.Item | pytest.Collector) -> Wish:
     """The card that the test's marker and the configuration want."""
@@ -29,9 +32,10 @@ def wish_of(node: pytest.Item | pytest.Collector) -> Wish:
 
 def slot_of(config: pytest.Config) -> Slot:
     """Where cards are put in this run."""
+    backend = Backend(config.getoption("--card-backend"))
     return Slot(
-        Backend(config.getoption("--card-backend")),
-        config.getoption("--card-reader") or ("Virtual PCD" if config.getoption("--card-backend") == "vpcd" else "0"),
+        backend,
+        config.getoption("--card-reader") or (FIRST_VIRTUAL_READER if backend is Backend.VPCD else "0"),
         config.getoption("--card-host"),
         config.getoption("--card-port"),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kaguan.apdu.errors import NoCard
+from kaguan.apdu.errors import NoCard, NoReader
 from kaguan.apdu.link import Link
+from kaguan.emulator.readers.reader import MISSING
 from kaguan.emulator.vpcd import InsertedCard
 from kaguan.terminal.pcsc import open_reader, wait_for_card, wait_for_removal
 from kaguan.testing.backend import Backend
@@ -26,13 +27,16 @@ class ReaderUnderTest:
         """The card is in the reader, and PC/SC has noticed.
 
         Raises:
-            OSError: no virtual reader listens there.
+            NoReader: no virtual reader listens there.
             NoCard: PC/SC did not notice.
         """
         self.remove()
         if self._backend is Backend.VPCD:
             host, port = self._address
-            self._inserted = InsertedCard(card, host=host, port=port)
+            try:
+                self._inserted = InsertedCard(card, host=host, port=port)
+            except OSError:
+                raise NoReader(MISSING.format(host=host, port=port)) from None
             if not wait_for_card(self.name, timeout_seconds=PCSC_NOTICES_SECONDS):
                 raise NoCard(f"{self.name}: PC/SC saw no card within {PCSC_NOTICES_SECONDS:g} seconds")
         card.reset()

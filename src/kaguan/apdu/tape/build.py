@@ -104,20 +104,20 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         return int(number)
 
     def template(self, meta: Meta, *parts: Expression | Token | None) -> Template:
-        said = [_REST if isinstance(part, Token) else part for part in parts if part is not None]
-        return _joined(said, self._place(meta))
+        expressions = (_REST if isinstance(part, Token) else part for part in parts if part is not None)
+        return Template.of(expressions, self._place(meta))
 
     data = template
 
     def nibbles(self, _meta: Meta, digits: Token) -> Pattern:
         if len(digits) % 2:
-            raise self._refuse(f"{len(digits)} hex digits are no whole bytes: {digits}", digits)
+            raise self._refuse(f"{len(digits)} hex digits are no whole bytes", digits)
         return Pattern.of(digits)
 
     def status(self, meta: Meta, *words: Token) -> Statuses:
         for word in words:
             if len(word) != 4:
-                raise self._refuse(f"a status word has 4 hex digits, {word} has {len(word)}", word)
+                raise self._refuse(f"a status word has 4 hex digits, this has {len(word)}", word)
         return Statuses(tuple(self.nibbles(meta, word) for word in words), self._place(meta))
 
     def short_status(self, meta: Meta, _equals: Token, word: Token | None) -> Statuses:
@@ -136,7 +136,7 @@ class Build(Transformer[Token, tuple[Statement, ...]]):
         try:
             return Pattern.exactly(bytes.fromhex(digits.strip('"')))
         except ValueError:
-            raise self._refuse(f"{digits} are no whole bytes", digits) from None
+            raise self._refuse(f"{len(digits) - 2} characters in quotes are no whole bytes", digits) from None
 
     def number(self, _meta: Meta, number: Token) -> Pattern:
         """A number as a function gets it: big-endian, in no more bytes than it needs."""
@@ -182,14 +182,6 @@ def _split(answer: Answer) -> tuple[Sequence[Expression], Pattern]:
 
 
 def _joined(parts: Sequence[Expression], place: Place) -> Template:
-    """Neighbouring hex as one pattern, so that what is plain needs no work when it is played."""
-    joined: list[Expression] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(last, Pattern) and last.open_ended:
-            raise place.error("* stands for all that follows it")
-        if isinstance(part, Pattern) and isinstance(last, Pattern):
-            joined[-1] = last + part
-        else:
-            joined.append(part)
-    return Template(tuple(joined), place)
+    if any(isinstance(part, Pattern) and part.open_ended for part in parts[:-1]):
+        raise place.error("* stands for all that follows it")
+    return Template.of(parts, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from kaguan.apdu.errors import TapeError
@@ -54,6 +55,13 @@ class Pattern:
         mask = digits.translate(_MASK)
         return cls(bytes.fromhex(digits.translate(_VALUE)), bytes.fromhex(mask), open_ended=digits != text)
 
+    @classmethod
+    def join(cls, patterns: Iterable[Pattern]) -> Pattern:
+        """One after the other; the last tells whether more may follow."""
+        every = tuple(patterns)
+        value, mask = b"".join(one.value for one in every), b"".join(one.mask for one in every)
+        return cls(value, mask, every[-1].open_ended if every else False)
+
     def matches(self, data: bytes) -> bool:
         """True when these bytes are what the pattern allows."""
         size = len(self.value)
@@ -75,7 +83,7 @@ class Pattern:
         return None if free else self.value
 
     def __add__(self, after: Pattern) -> Pattern:
-        return Pattern(self.value + after.value, self.mask + after.mask, after.open_ended)
+        return Pattern.join((self, after))
 
     def __str__(self) -> str:
         nibbles = zip(self.value.hex().upper(), self.mask.hex(), strict=True)
@@ -137,6 +145,18 @@ class Template:
 
     parts: tuple[Expression, ...]
     place: Place
+
+    @classmethod
+    def of(cls, parts: Iterable[Expression], place: Place) -> Template:
+        """The template of these parts. Neighbouring bytes become one pattern, so that a plain command needs no work
+        when it is sent."""
+        joined: list[Expression] = []
+        for plain, group in groupby(parts, lambda part: isinstance(part, Pattern)):
+            if plain:
+                joined.append(Pattern.join(part for part in group if isinstance(part, Pattern)))
+            else:
+                joined.extend(group)
+        return cls(tuple(joined), place)
 
 
 @dataclass(frozen=True, slots=True)

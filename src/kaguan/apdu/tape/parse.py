@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
+from kaguan.apdu.errors import PlacedInputError
 from kaguan.apdu.tape.build import Build, answered
 from kaguan.apdu.tape.model import Answer, Include, Place, Repeat, Statement, Tape
 from kaguan.apdu.tape.plain import Chunk, chunks
@@ -31,6 +32,10 @@ DEEPEST: Final = 16
 LONGEST_SHOWN: Final = 16
 """Characters of what an error quotes."""
 
+MOST_DIGITS_SHOWN: Final = 4
+"""Hex digits: a status word, a file's identifier."""
+
+_DIGITS: Final = frozenset("0123456789abcdefABCDEFX ")
 _TERMINALS: Final = {
     "NIBBLES": "hex digits",
     "NAME": "a name",
@@ -50,7 +55,7 @@ _TERMINALS: Final = {
 def parse(text: str, *, file: str = "", include: Callable[[str], str] | None = None) -> Tape:
     """The tape that this text is, with the tapes that it includes inside it.
 
-    `include` gives the text of a file by its name as written; without it `.include` is refused.
+    `include` gives the text of a file by its name as seen from the tape's own folder; without it `.include` is refused.
 
     Raises:
         TapeError: the text is no tape, a file includes itself, or the tape is beyond a bound.
@@ -85,7 +90,7 @@ class _Reading:
             elif isinstance(statement, Include):
                 text, files = self._included(statement, where.files)
                 inside = where._replace(files=files, depth=where.depth + 1)
-                yield from self.statements(_read(text, statement.file), inside)
+                yield from self.statements(_read(text, files[-1]), inside)
             else:
                 yield statement
 
@@ -100,13 +105,20 @@ class _Reading:
             raise statement.place.error(f"nested too deeply: more than {DEEPEST} repeats and files")
 
     def _included(self, statement: Include, files: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-        """The included file's text, and the way to it."""
-        within = (*files, statement.file)
+        """The included file's text, and the way to it: named from the folder of the tape that includes it."""
+        folder, slash, _ = files[-1].rpartition("/") if len(files) > 1 else ("", "", "")
+        name = folder + slash + statement.file
+        within = (*files, name)
         if self._include is None:
             raise statement.place.error("a tape from here cannot include files")
-        if statement.file in files:
+        if name in files:
             raise statement.place.error(f"{' includes '.join(within)}: without end")
-        return self._include(statement.file), within
+        try:
+            return self._include(name), within
+        except PlacedInputError as error:
+            if error.line:
+                raise
+            raise statement.place.error(f"{error.file}: {error.message}") from error
 
 
 def _read(text: str, file: str) -> Iterator[Statement]:
@@ -138,7 +150,10 @@ def _by_grammar(chunk: Chunk, file: str) -> tuple[Statement, ...]:
 
 
 def _cut(text: str) -> str:
-    """What is long is cut: it explains nothing, and may be a key."""
+    """What is long is cut: it explains nothing. Digits are not told: they may be a PIN or a key."""
+    digits = text.strip('"')
+    if len(digits) > MOST_DIGITS_SHOWN and set(digits) <= _DIGITS:
+        return f"{len(digits)} hex digits"
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}... ({len(text)} characters)"
 
 

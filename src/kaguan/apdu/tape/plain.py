@@ -1,4 +1,4 @@
-"""The lines that most of a tape consists of, read without the grammar: commands in hex, in hex what is expected, one
+"""The lines that most of a tape consists of, read without the grammar: commands and definitions, what is expected, one
 part of the answer that is kept.
 
 Law. What is read here the grammar reads alike; what is not as plain, and what is wrong, is left to it.
@@ -10,16 +10,18 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from kaguan.apdu.tape.model import Capture, Pattern, Place, Send, Slice, Statuses, Template
+from kaguan.apdu.tape.model import Capture, Define, Pattern, Place, Send, Statuses, Template
+from kaguan.apdu.tape.plain_parts import PARTS, SLICE, NotPlain, sliced, template
 
 # Possessive, so that a line of any length is matched or given up in one pass.
 _PLAIN = re.compile(
-    r"""[ \t]*+
-    (?:(?P<command>[0-9A-Fa-fX](?:[0-9A-Fa-fX \t]*[0-9A-Fa-fX])?)[ \t]*+
-        (?P<data>\[(?P<digits>[0-9A-Fa-fX \t]*+)(?P<rest>\*|\.\.)?[ \t]*+\][ \t]*+)?+
-        (?P<statuses>(?:\((?P<words>[0-9A-Fa-fX]{4}(?:,[0-9A-Fa-fX]{4})*)\)|=(?P<word>[0-9A-Fa-fX]{4})?)[ \t]*+)?+
+    rf"""[ \t]*+
+    (?:(?:(?P<define>\.define[ \t]++(?P<defined>[^\W\d]\w*+)[ \t]*+(?P<value>{PARTS}++)))
+    |(?P<command>{PARTS}++)
+        (?P<data>\[[ \t]*+(?P<digits>{PARTS}*+)(?P<rest>\*|\.\.)?[ \t]*+\][ \t]*+)?+
+        (?P<statuses>(?:\((?P<words>[0-9A-Fa-fX]{{4}}(?:,[0-9A-Fa-fX]{{4}})*)\)|=(?P<word>[0-9A-Fa-fX]{{4}})?)[ \t]*+)?+
         (?P<capture>->[ \t]*+(?P<name>[^\W\d]\w*+)[ \t]*+
-            (?:=[ \t]*+\[[ \t]*+(?P<start>-?[0-9]{1,18}+)?[ \t]*+:[ \t]*+(?P<stop>-?[0-9]{1,18}+)?[ \t]*+\][ \t]*+)?+
+            (?:=[ \t]*+{SLICE}[ \t]*+)?+
         )?+
     )?
     (?:(?:\#|//).*)?""",
@@ -28,6 +30,7 @@ _PLAIN = re.compile(
 _BEGIN, _END = re.compile(r"[ \t]*\.repeat\b"), re.compile(r"[ \t]*\.end\b")
 _CONTINUED = re.compile(r"\\[ \t]*\r?$")
 _DONE: Final = Pattern.exactly(b"\x90\x00")
+_REST: Final = Pattern(b"", b"", open_ended=True)
 
 
 class Chunk(NamedTuple):
@@ -37,8 +40,8 @@ class Chunk(NamedTuple):
     before: int
 
 
-def chunks(text: str, file: str) -> Iterator[Send | Chunk]:
-    """The tape in its order: plain commands, and between them what the grammar must read. A repeat is in one chunk."""
+def chunks(text: str, file: str) -> Iterator[Send | Define | Chunk]:
+    """The tape in its order: plain lines, and between them what the grammar must read. A repeat is in one chunk."""
     kept: list[str] = []
     depth = 0
     open_line = False
@@ -60,27 +63,32 @@ def chunks(text: str, file: str) -> Iterator[Send | Chunk]:
         yield Chunk("\n".join(kept), len(lines) - len(kept))
 
 
-def _plain(line: str, file: str, number: int) -> tuple[Send, ...] | None:
-    """The command in the line, none when it is empty, None when the grammar must read it."""
+def _plain(line: str, file: str, number: int) -> tuple[Send | Define, ...] | None:
+    """The command or definition in the line, none when it is empty, None when the grammar must read it."""
     match = _PLAIN.fullmatch(line)
     if match is None:
         return None
-    written = match["command"]
-    if written is None:
-        return ()
-    command = _pattern(written)
-    expected = match["digits"]
-    data = None if expected is None else _pattern(expected)
-    if command is None or (expected is not None and data is None):
+    try:
+        if match["define"] is not None:
+            value = _template(match, "value", "value", file, number)
+            return (Define(match["defined"], value, Place(file, number, match.start("define") + 1)),)
+        return () if match["command"] is None else (_send(match, file, number),)
+    except NotPlain:
         return None
-    place = Place(file, number, match.start("command") + 1)
-    template = None
-    if data is not None:
-        data = Pattern(data.value, data.mask, open_ended=match["rest"] is not None)
-        at = Place(file, number, match.start("data") + 1)
-        template = Template((data,) if data.value or data.open_ended else (), at)
+
+
+def _send(match: re.Match[str], file: str, number: int) -> Send:
+    command = _template(match, "command", "command", file, number)
+    data = None if match["data"] is None else _template(match, "digits", "data", file, number)
+    if data is not None and match["rest"] is not None:
+        data = Template.of((*data.parts, _REST), data.place)
     captures = _captures(match, file, number)
-    return (Send(Template((command,), place), template, _statuses(match, file, number), captures, place),)
+    return Send(command, data, _statuses(match, file, number), captures, command.place)
+
+
+def _template(match: re.Match[str], part: str, whole: str, file: str, number: int) -> Template:
+    place = Place(file, number, match.start(whole) + 1)
+    return template(match.string, match.start(part), match.end(part), place)
 
 
 def _statuses(match: re.Match[str], file: str, number: int) -> Statuses | None:
@@ -94,13 +102,4 @@ def _statuses(match: re.Match[str], file: str, number: int) -> Statuses | None:
 def _captures(match: re.Match[str], file: str, number: int) -> tuple[Capture, ...]:
     if match["capture"] is None:
         return ()
-    start, stop = (None if text is None else int(text) for text in match.group("start", "stop"))
-    return (Capture(match["name"], Slice(start, stop), Place(file, number, match.start("name") + 1)),)
-
-
-def _pattern(written: str) -> Pattern | None:
-    """The pattern of these digits; None when some stand alone."""
-    words = written.split()
-    if any(len(word) % 2 for word in words):
-        return None
-    return Pattern.of("".join(words))
+    return (Capture(match["name"], sliced(match), Place(file, number, match.start("name") + 1)),)

@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from kaguan.apdu.errors import InputError, LinkError, PlacedInputError, TapeError
+from kaguan.apdu.errors import InputError, LinkError, PlacedInputError, RuleBroken, TapeError
 from kaguan.apdu.link import Link
 from kaguan.apdu.response import ResponseApdu
 from kaguan.apdu.status import OK
@@ -54,7 +54,7 @@ def run(
 
     Raises:
         TapeError: an answer is not the expected one, or a statement cannot be carried out.
-        LinkError: a card did not answer; the place is a note on it.
+        LinkError, RuleBroken: a card did not answer, or was not asked; the place is a note on it.
     """
     scope = Scope(names, functions)
     card = 0
@@ -71,8 +71,11 @@ def run(
                     raise step.place.error("no card connected")
                 try:
                     exchange, error = _exchange(step, links[card], scope)
-                except LinkError as lost:
+                except (LinkError, RuleBroken) as lost:
                     lost.add_note(str(step.place))
+                    raise
+                except TapeError as unmade:
+                    unmade.card = card
                     raise
                 yield exchange._replace(card=card)
                 if error is not None:
@@ -82,14 +85,14 @@ def run(
 def _exchange(step: Send | Reset, link: Link, scope: Scope) -> tuple[Exchange, TapeError | None]:
     statuses = None
     if isinstance(step, Send):
-        command = scope.exact(step.command, "a command to be sent")
+        command, data = _made(step, scope)
         raw = _sent(step, link, command)
         response = ResponseApdu.parse(raw)
         statuses = step.statuses
     else:
+        data = None if step.data is None else scope.pattern(step.data)
         command, raw = b"", link.reset()
         response = ResponseApdu(raw, OK)
-    data = None if step.data is None else scope.pattern(step.data)
     error = _complaint(response, data, (step.data or step).place, statuses)
     if error is not None:
         verdict = Verdict.MISMATCHED
@@ -104,6 +107,16 @@ def _exchange(step: Send | Reset, link: Link, scope: Scope) -> tuple[Exchange, T
         except TapeError as too_short:
             return exchange._replace(verdict=Verdict.MISMATCHED), too_short
     return exchange, error
+
+
+def _made(step: Send, scope: Scope) -> tuple[bytes, Pattern | None]:
+    """The command, and what data are expected: both are known before anything is sent."""
+    try:
+        command = scope.exact(step.command, "a command to be sent")
+        return command, None if step.data is None else scope.pattern(step.data)
+    except TapeError as error:
+        error.unsent = scope.beginning(step.command)
+        raise
 
 
 def _sent(step: Send, link: Link, command: bytes) -> bytes:

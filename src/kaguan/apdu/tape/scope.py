@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Final, TypeAlias
 
-from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.errors import KaguanError, TapeError
 from kaguan.apdu.tape.model import Call, Capture, Define, Expression, Name, PartOf, Pattern, Template
 
 Functions: TypeAlias = Mapping[str, Callable[..., bytes]]
@@ -48,8 +48,21 @@ class Scope:
         """
         pattern = self.pattern(template)
         if pattern.exact is None:
-            raise template.place.error(f"{use} cannot have wildcards: {pattern}")
+            raise template.place.error(f"{use} cannot have wildcards")
         return pattern.exact
+
+    def beginning(self, template: Template) -> bytes:
+        """The template's bytes up to the part that cannot be filled in, or that has wildcards."""
+        begun = b""
+        for part in template.parts:
+            try:
+                exact = self._pattern(part).exact
+            except TapeError:
+                break
+            if exact is None:
+                break
+            begun += exact
+        return begun
 
     def define(self, step: Define) -> None:
         """Let the name mean these bytes from here on."""

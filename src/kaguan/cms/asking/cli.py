@@ -97,7 +97,13 @@ def with_options(command: Command, *options: Callable[[Command], Command]) -> Co
 
 def _database(command: Command) -> Command:
     return click.option(
-        "--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE"
+        "--db",
+        "database",
+        envvar=DATABASE_VARIABLE,
+        default=DEFAULT_DATABASE,
+        show_default=True,
+        metavar="FILE",
+        help=f"The books' database; else what {DATABASE_VARIABLE} says.",
     )(command)
 
 
@@ -109,7 +115,9 @@ def asks(command: Command) -> Command:
         with _in_store(database, values):
             command(Question(as_json), **values)
 
-    return with_options(cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True))
+    return with_options(
+        cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+    )
 
 
 def changes(command: Command) -> Command:
@@ -151,7 +159,9 @@ def shows_document(command: Command) -> Command:
 
     return with_options(
         cast("Command", show),
-        click.option("--cert-type", default="01", show_default=True),
+        click.option(
+            "--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card."
+        ),
         click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
         click.option("--original/--copy", required=True, help="What was shown."),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -24,10 +24,12 @@ from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.personalization.keys.token.cli import key_store
+from kaguan.terminal.options.cli import READER_NAME, TRACE, require_apart
 from kaguan.vault.secret import Pin
 
 if TYPE_CHECKING:
     from kaguan.apdu.link import Link
+    from kaguan.card_os.profile import CardProfile
     from kaguan.cms.outlet import Outlet
     from kaguan.personalization.keys.tokenstore import StoreAddress
     from kaguan.vault.vault import KeyVault
@@ -77,6 +79,7 @@ def takes_card(command: Command) -> Command:
         passphrase_file: Path | None,
         profile: str,
         terminal: bytes,
+        trace: Path | None,
         **values: Any,
     ) -> None:
         if (card_file is None) == (reader is None):
@@ -85,14 +88,17 @@ def takes_card(command: Command) -> Command:
         from kaguan.cms.outlet import Outlet
 
         vault = _opened(keys, passphrase_file)
-        with _card(card_file, reader) as link:
-            outlet = Outlet(request.actor, vault, load_profile(profile), terminal, _now, secrets.token_bytes)
+        require_apart([card_file, passphrase_file, keys if isinstance(keys, Path) else None], trace)
+        chosen = load_profile(profile)
+        with _card(card_file, reader, chosen, trace) as link:
+            outlet = Outlet(request.actor, vault, chosen, terminal, _now, secrets.token_bytes)
             command(AtCounter(request, outlet, link), **values)
 
     return with_options(
         cast("Command", take),
         click.option("--card", "card_file", type=click.Path(dir_okay=False, path_type=Path), help="A card image."),
-        click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name."),
+        READER_NAME,
+        TRACE,
         click.option("--keys", type=key_store, required=True, help="Key store: a file, or pkcs11:LABEL for a token."),
         click.option("--passphrase-file", type=existing_file, help="File with the key store's passphrase."),
         click.option("--profile", default="ssc-v2", show_default=True, help="Card profile."),
@@ -143,17 +149,22 @@ def _opened(store: StoreAddress, passphrase_file: Path | None) -> KeyVault:
 
 
 @contextmanager
-def _card(file: Path | None, reader: str | None) -> Iterator[Link]:
+def _card(file: Path | None, reader: str | None, profile: CardProfile, trace: Path | None) -> Iterator[Link]:
     from kaguan.emulator.imagefile import FileCard
     from kaguan.terminal.layers import for_conversation
     from kaguan.terminal.pcsc import open_reader
+    from kaguan.terminal.trace.files import Tracing
 
-    if file is not None:
-        with FileCard(file) as card:
-            yield card
-    else:
-        with closing(open_reader(reader or "")) as link:
-            yield for_conversation(link)
+    with ExitStack() as stack:
+        link: Link
+        if file is not None:
+            link = stack.enter_context(FileCard(file))
+        else:
+            link = stack.enter_context(closing(open_reader(reader or "")))
+        if trace is not None:
+            tracing = stack.enter_context(closing(Tracing(trace, profile)))
+            link = stack.enter_context(closing(tracing.observed(link, 0)))
+        yield link if file is not None else for_conversation(link)
 
 
 def _now() -> datetime:
@@ -286,7 +297,7 @@ def contribution() -> None:
 
 
 @contribution.command("credit")
-@click.option("--cert-type", default="01", show_default=True)
+@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
 @click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True)
 @click.option("--base", metavar="YUAN", type=amount_typed, required=True, help="The month's contribution base.")

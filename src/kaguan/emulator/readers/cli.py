@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -15,17 +17,17 @@ import click
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.link import Link
 from kaguan.emulator.faults import Faults
-from kaguan.emulator.imagefile import FileCard
 from kaguan.emulator.readers.control import ControlSocket, Request, ask, default_path
 from kaguan.emulator.readers.desk import AnyReader, Desk
 from kaguan.emulator.readers.keys import keys
 from kaguan.emulator.readers.reader import TcpReader, VirtualReader
 from kaguan.emulator.readers.service import SOCKET_VARIABLE, private_service
 from kaguan.emulator.vpcd import DEFAULT_PORT
-from kaguan.opening import opened
-from kaguan.terminal.cli import FAULTS, SEED, TRACE
+from kaguan.opening import Places
+from kaguan.terminal.options.cli import FAULTS, SEED, TRACE, require_apart
 
 QUIT_KEY = "q"
+MENDING_SECONDS = 1.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _CONTROL = click.option(
     "--control", type=click.Path(path_type=Path), default=default_path, help="The socket that `kaguan control` uses."
@@ -36,9 +38,20 @@ _CONTROL = click.option(
 @click.argument("cards", metavar="CARD...", nargs=-1, required=True, type=_FILE)
 @click.option("--psam", type=_FILE, help="A security module, in the reader after the last card.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the virtual readers, or --tcp, are.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="The first virtual reader's port; then the next.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The first virtual reader's port; then the next.",
+)
 @click.option("--own-pcscd", is_flag=True, help="Start a pcscd of our own with as many readers as there are cards.")
-@click.option("--tcp", type=int, metavar="PORT", help="No PC/SC: listen on this port, and the next ones; 0 for any.")
+@click.option(
+    "--tcp",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="No PC/SC: listen on this port, and the next ones; 0 for any.",
+)
 @_CONTROL
 @TRACE
 @FAULTS
@@ -63,14 +76,18 @@ def emulate(
     if own_pcscd and tcp is not None:
         raise click.UsageError("--own-pcscd and --tcp exclude each other")
     paths = [*cards, *([] if psam is None else [psam])]
+    require_apart(paths, trace)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise click.UsageError("a card is in one reader at a time: an image is named twice")
     with ExitStack() as stack:
-        links = stack.enter_context(opened(paths, trace=trace, faults=Faults(*faults, seed=fault_seed)))
+        places = stack.enter_context(closing(Places(trace=trace, faults=Faults(*faults, seed=fault_seed))))
+        links = [places.put_image(path, number) for number, path in enumerate(paths)]
         titles = [str(path) for path in paths]
         if tcp is not None:
             readers = _tcp_readers(stack, links, titles, host, tcp)
         else:
             readers = _virtual_readers(stack, links, titles, host, port, own_pcscd=own_pcscd)
-        desk = Desk(readers, lambda path: stack.enter_context(FileCard(path)))
+        desk = Desk(readers, places.put_image)
         stack.callback(desk.clear)
         desk.do(Request("insert"))
         stack.enter_context(closing(ControlSocket(control, desk.do)))
@@ -107,10 +124,17 @@ def _virtual_readers(
 
 
 def _run(desk: Desk) -> None:
-    """Until q, Ctrl-C, a signal to end, or `kaguan control stop`."""
+    """Until q, Ctrl-C, a signal to end, or `kaguan control stop`; lost cards are put in again."""
+    look_again = 0.0
     with keys() as pressed, _ends(desk):
+        if sys.stdin.isatty():
+            click.echo("keys: a reader's number takes its card out or puts it in, q ends")
         while not desk.stopping.is_set():
             key = pressed()
+            if time.monotonic() >= look_again:
+                look_again = time.monotonic() + MENDING_SECONDS
+                for news in desk.look_after():
+                    click.echo(news, err=True)
             if key == QUIT_KEY:
                 return
             if key.isdecimal() and 1 <= int(key) <= len(desk.readers):
@@ -125,12 +149,12 @@ def _run(desk: Desk) -> None:
 
 @contextmanager
 def _ends(desk: Desk) -> Iterator[None]:
-    """Ctrl-C and a request to terminate end the run as `stop` does."""
+    """Ctrl-C, a request to terminate and a terminal that hangs up end the run as `stop` does."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         desk.stopping.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 HEARING_SECONDS = 0.2
 """How long a wait for a key lasts before the program looks around."""
@@ -16,7 +16,8 @@ HEARING_SECONDS = 0.2
 
 @contextmanager
 def keys() -> Iterator[Callable[[], str]]:
-    """A function that waits a moment for a key: the key, or the empty text. Without a terminal it only waits."""
+    """A function that waits a moment for a key: the key, or the empty text. Without a terminal it only waits, and from
+    when the terminal has hung up."""
     if not sys.stdin.isatty():
         yield _silence
         return
@@ -26,12 +27,19 @@ def keys() -> Iterator[Callable[[], str]]:
     try:
         yield lambda: _key(descriptor)
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # it has hung up
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def _key(descriptor: int) -> str:
     ready, _, _ = select.select([descriptor], [], [], HEARING_SECONDS)
-    return os.read(descriptor, 1).decode(errors="replace") if ready else ""
+    if not ready:
+        return ""
+    try:
+        key = os.read(descriptor, 1)
+    except OSError:  # the terminal has hung up, and will be ready for ever
+        key = b""
+    return key.decode(errors="replace") if key else _silence()
 
 
 def _silence() -> str:

@@ -27,6 +27,7 @@ MOST_READERS = 16
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 DRIVER_SETTINGS = Path("/etc/reader.conf.d/vpcd")
 SERVICE_FOLDER = Path("/run/pcscd")
+ADDRESS, LOG = "pcscd.comm", "pcscd.log"
 PACKAGES = "apt-get install pcscd vsmartcard-vpcd"
 
 _SLOTS = 2
@@ -34,12 +35,15 @@ _STARTING_SECONDS, _STOPPING_SECONDS = 10.0, 5.0
 _BEYOND_PATH = "/usr/sbin:/usr/local/sbin"
 
 _HAND_OVER = """
-import os, sys
+import ctypes, os, signal, sys
+END_WITH_PARENT = 1
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGTERM)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.dup2(int(sys.argv[1]), 3)
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Becomes the program named, with the socket numbered where systemd would have put it."""
+"""Becomes the program named, with the socket numbered where systemd would have put it; it ends when we are killed."""
 
 
 class ServiceMissing(LinkError):
@@ -47,11 +51,13 @@ class ServiceMissing(LinkError):
 
 
 class Service(NamedTuple):
-    """A running service: `names[n]` takes cards on `ports[n]`; PC/SC programs need `socket` in SOCKET_VARIABLE."""
+    """A running service: `names[n]` takes cards on `ports[n]`; PC/SC programs need `socket` in SOCKET_VARIABLE; `pid`
+    is the service's process."""
 
     names: tuple[str, ...]
     ports: tuple[int, ...]
     socket: Path
+    pid: int
 
 
 @contextmanager
@@ -64,12 +70,26 @@ def private_service(folder: Path, readers: int = _SLOTS) -> Iterator[Service]:
     if not 1 <= readers <= MOST_READERS:
         raise ServiceMissing(f"pcscd has at most {MOST_READERS} readers, not {readers}")
     program, driver = pcscd(), driver_file()
-    settings, log, address = folder / "readers", folder / "pcscd.log", folder / "pcscd.comm"
+    settings = folder / "readers"
     settings.mkdir()
     ports = [_settled(folder, settings, driver, pair) for pair in range((readers + _SLOTS - 1) // _SLOTS)]
+    every = tuple(port + slot for port in ports for slot in range(_SLOTS))[:readers]
+    names = tuple(f"{_friendly(pair)} 00 {slot:02X}" for pair in range(len(ports)) for slot in range(_SLOTS))[:readers]
+    with running_service(folder, settings, program) as process:
+        _wait_until_ready(process, ports, folder / LOG)
+        yield Service(names, every, folder / ADDRESS, process.pid)
+
+
+@contextmanager
+def running_service(folder: Path, settings: Path, program: str) -> Iterator[subprocess.Popen[bytes]]:
+    """This pcscd runs with these settings while the context lasts; its socket and its log are in the folder.
+
+    Raises:
+        ServiceMissing: it lacks its own folder.
+    """
     _make_service_folder()
-    with closing(socket.socket(socket.AF_UNIX)) as listener, log.open("w") as output:
-        listener.bind(str(address))
+    with closing(socket.socket(socket.AF_UNIX)) as listener, (folder / LOG).open("w") as output:
+        listener.bind(str(folder / ADDRESS))
         listener.listen()
         number = listener.fileno()
         words = [sys.executable, "-c", _HAND_OVER, str(number), program, "--foreground", "--config", str(settings)]
@@ -78,10 +98,7 @@ def private_service(folder: Path, readers: int = _SLOTS) -> Iterator[Service]:
             words, pass_fds=[number], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        _wait_until_ready(process, ports, log)
-        every = [port + slot for port in ports for slot in range(_SLOTS)][:readers]
-        names = [f"{_friendly(pair)} 00 {slot:02X}" for pair in range(len(ports)) for slot in range(_SLOTS)][:readers]
-        yield Service(tuple(names), tuple(every), address)
+        yield process
     finally:
         _stop(process)
 
@@ -173,6 +190,8 @@ def _listens(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(_STOPPING_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
@@ -25,9 +25,12 @@ from kaguan.terminal.conformance.page import page
 from kaguan.terminal.conformance.report import ChapterReport, Report
 from kaguan.terminal.conformance.specimen import is_specimen
 from kaguan.terminal.conformance.suite import chapters, judged
+from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.pcsc import open_reader
+from kaguan.terminal.options.cli import READER, TRACE, require_apart
+from kaguan.terminal.ownership import NotOurs, OnlyRead, open_wanted
 from kaguan.terminal.script import converse
+from kaguan.terminal.trace.files import Tracing
 from kaguan.vault.secret import Pin
 
 CARD_FAILS = 3
@@ -38,24 +41,26 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command()
 @click.option("--profile", "profile_name", default="ssc-v2", show_default=True, help="Card profile.")
 @click.option("--card", type=_FILE, help="A card image; a copy of it is judged.")
-@click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
+@READER
 @click.option("--keys", "store", metavar="STORE", type=store_of, help="A key store with the card's master keys.")
 @click.option("--region", metavar="CITY", help="The six digits of the city that the card's keys are for.")
 @click.option("--ask-pin", is_flag=True, help="Ask for the PIN; otherwise it is the profile's initial PIN.")
 @click.option("--risk-tries", is_flag=True, help="Show keys also to a card that does not tell their tries.")
 @click.option("--junit", "junit_file", type=_FILE, help="Write the report as JUnit XML.")
 @click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML page.")
+@TRACE
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def conform(
     profile_name: str,
     card: Path | None,
-    reader: str | None,
+    reader: WantedReader | None,
     store: StoreAddress | None,
     region: str | None,
     ask_pin: bool,
     risk_tries: bool,
     junit_file: Path | None,
     html_file: Path | None,
+    trace: Path | None,
     as_json: bool,
 ) -> None:
     """Judge a card by the chapters of LD/T 6001.3-2023; end with 3 when it fails.
@@ -71,12 +76,13 @@ def conform(
         raise click.UsageError("--keys and --region go together")
     if region is not None:
         region_factors(region)
+    require_apart([card, store if isinstance(store, Path) else None], junit_file, html_file, trace)
     _require_folders(junit_file, html_file)
     profile = load_profile(profile_name)
     chapters(profile)
     typed = Pin.of(click.prompt("PIN", hide_input=True, err=True)) if ask_pin else None
     offered = None if store is None else open_store(store, passphrase_of(store, None))
-    with _card(card, reader) as link:
+    with _card(card, reader, profile, trace) as link:
         wire = for_conversation(link)
         keys = CardKeys(offered, profile, region, wire.atr) if offered and region else _specimen_keys(wire, profile)
         initial = profile.defaults.get("initial_pin")
@@ -126,11 +132,20 @@ def _specimen_keys(link: Link, profile: CardProfile) -> CardKeys | None:
 
 
 @contextmanager
-def _card(card: Path | None, reader: str | None) -> Iterator[Link]:
-    """A copy of the card in the file, which nobody else has open; or the card in the reader."""
-    if card is not None:
-        with FileCard(card) as original:
-            yield EmulatedCard(original.image)
-    elif reader is not None:
-        with closing(open_reader(reader)) as link:
-            yield link
+def _card(card: Path | None, reader: WantedReader | None, profile: CardProfile, trace: Path | None) -> Iterator[Link]:
+    """A copy of the card in the file, which nobody else has open; or the card in the reader, when it is ours."""
+    with ExitStack() as stack:
+        if card is not None:
+            image = stack.enter_context(FileCard(card)).image
+            if image.profile != profile.name:
+                click.echo(f"{card} is a card of profile {image.profile}, judged as {profile.name}", err=True)
+            link: Link = EmulatedCard(image)
+        else:
+            assert reader is not None  # noqa: S101 - the caller has looked
+            link = stack.enter_context(closing(open_wanted(reader, profile)))
+            if isinstance(link, OnlyRead):
+                raise NotOurs("the suite", reader.name)
+        if trace is not None:
+            tracing = stack.enter_context(closing(Tracing(trace, profile)))
+            link = stack.enter_context(closing(tracing.observed(link, 0)))
+        yield link

@@ -90,6 +90,11 @@ def field_text(spec: FieldSpec, raw: bytes) -> str:
     return decode_field(spec, [value for _, value in found])
 
 
+def read_record(number: int) -> Script[bytes]:
+    """The record of that number of the current file, tag and length included."""
+    return (yield from ask(CommandApdu(0x00, 0xB2, number, 0x04, b"", SHORT_NE)))
+
+
 def read_whole(sfi: int = 0) -> Script[bytes]:
     """All records of the file with this short identifier, tags and lengths included; of the current file for 0.
 

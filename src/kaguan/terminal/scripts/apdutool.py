@@ -3,22 +3,24 @@
 A statement ends with a semicolon and may go over several lines. A command is
 `CLA INS P1 P2 Lc [data] Le;` in numbers of one byte: decimal, 0x hexadecimal, 0 octal, a character in single quotes,
 or UTF-8 in double quotes. The words `powerup powerdown output on|off echo "text" delay MILLISECONDS contacted
-contactless extended on|off select AID` are written in either case; comments are `//` and `/* */`.
+contactless extended on|off select AID` are written in either case; comments are `//` and `/* */`, directives those of
+`apdutool_words`.
 
 The tools get the whole answer after 61xx and 6Cxx themselves, and expect nothing of it. Both interfaces lead to the
-one card. More than the tools we take a command without Le, and one that ends after P2.
+one card. What stands between the data and Le is passed over, as jCardSim does. More than the tools we take a command
+without Le, and one that ends after P2.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.tape import Pattern, Tape
 from kaguan.apdu.tape.model import Place, Reset, Send, Template
+from kaguan.terminal.scripts.apdutool_words import Kind, Token, Words
 from kaguan.terminal.scripts.places import Places
 from kaguan.terminal.scripts.script import CardScript, Part, Say, Show, Wait, syntax_error
 
@@ -26,32 +28,6 @@ LONGEST_WAIT_MILLISECONDS: Final = 3_600_000
 _SHORT_DATA: Final = 255
 
 
-class _Kind(StrEnum):
-    """What a token is."""
-
-    SPACE = "space"
-    AID = "aid"
-    COMMENT = "comment"
-    TEXT = "text"
-    CHARACTER = "character"
-    NUMBER = "number"
-    WORD = "word"
-    END = "end"
-
-
-_TOKEN = re.compile(
-    r"""\s*
-    (?:(?P<aid>//aid/[0-9A-Fa-f]+/[0-9A-Fa-f]*)
-    |(?P<comment>//[^\n]*|/\*.*?\*/)
-    |(?P<text>"(?:[^"\\\n]|\\.)*")
-    |(?P<character>'(?:[^'\\\n]|\\.)')
-    |(?P<number>0[xX][0-9A-Fa-f]+|[0-9]+)(?![\w])
-    |(?P<word>[A-Za-z]+)(?![\w])
-    |(?P<end>;)
-    |(?P<space>\Z))""",
-    re.VERBOSE | re.DOTALL,
-)
-_KINDS: Final = {kind.value: kind for kind in _Kind}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES: Final = dict(zip("btnfr\"'\\", "\b\t\n\f\r\"'\\", strict=True))
 _ELSEWHERE: Final = {
@@ -60,12 +36,6 @@ _ELSEWHERE: Final = {
     "open": "without 'open': readers are named with --reader",
     "close": "without 'close': readers are named with --reader",
 }
-
-
-class _Token(NamedTuple):
-    kind: _Kind
-    text: str
-    at: int
 
 
 def read_apdutool(text: str, file: str) -> CardScript:
@@ -102,10 +72,10 @@ class _Reading:
         if tape:
             yield Tape(tuple(tape), self._file)
 
-    def _statements(self) -> Iterator[list[_Token]]:
-        statement: list[_Token] = []
-        for token in self._tokens():
-            if token.kind is not _Kind.END:
+    def _statements(self) -> Iterator[list[Token]]:
+        statement: list[Token] = []
+        for token in Words(self._text, self._file).tokens():
+            if token.kind is not Kind.END:
                 statement.append(token)
             elif statement:
                 yield statement
@@ -113,40 +83,19 @@ class _Reading:
         if statement:
             raise syntax_error(self._place(statement[0]), "expected ; at the end of this statement, found none")
 
-    def _tokens(self) -> Iterator[_Token]:
-        at = 0
-        while at < len(self._text):
-            match = _TOKEN.match(self._text, at)
-            if match is None:
-                raise self._stray(at + len(self._text[at:]) - len(self._text[at:].lstrip()))
-            kind = _KINDS[match.lastgroup or ""]
-            if kind is not _Kind.SPACE and kind is not _Kind.COMMENT:
-                yield _Token(kind, match[kind], match.start(kind))
-            at = match.end()
-
-    def _stray(self, at: int) -> Exception:
-        place, character = self._places.of(at), self._text[at]
-        if self._text.startswith("/*", at):
-            return syntax_error(place, "expected */ after this, found the end of the script")
-        if character == "#":
-            return syntax_error(place, "expected a command, found a directive: give the script that apdutool -k writes")
-        if character in "\"'":
-            return syntax_error(place, f"expected another {character} in this line, found its end")
-        return syntax_error(place, f"expected a number, a word or ;, found {self._text[at : at + 8].split()[0]!r}")
-
-    def _place(self, token: _Token) -> Place:
+    def _place(self, token: Token) -> Place:
         return self._places.of(token.at)
 
-    def _made(self, statement: list[_Token]) -> Part | Send | Reset | None:
+    def _made(self, statement: list[Token]) -> Part | Send | Reset | None:
         first = statement[0]
         place = self._place(first)
-        if first.kind is _Kind.WORD:
+        if first.kind is Kind.WORD:
             return self._order(first.text.casefold(), statement[1:], place)
         self._require_power(place)
         raw = self._bytes(statement)
         return _send(self._long(raw, place) if self._extended else _short(raw, place), place)
 
-    def _order(self, word: str, rest: list[_Token], place: Place) -> Part | Send | Reset | None:
+    def _order(self, word: str, rest: list[Token], place: Place) -> Part | Send | Reset | None:
         """A statement that begins with a word."""
         match word, [token.text.casefold() for token in rest]:
             case ("powerup", []):
@@ -160,9 +109,9 @@ class _Reading:
                 self._extended = state != ["off"]
             case ("output", ["on" | "off" as state]):
                 return Show(state == "on")
-            case ("echo", [_]) if rest[0].kind is _Kind.TEXT:
+            case ("echo", [_]) if rest[0].kind is Kind.TEXT:
                 return Say(self._unquoted(rest[0]))
-            case ("delay", [_]) if rest[0].kind is _Kind.NUMBER:
+            case ("delay", [_]) if rest[0].kind is Kind.NUMBER:
                 return self._wait(rest[0])
             case ("select", [_, *_]):
                 self._require_power(place)
@@ -181,7 +130,7 @@ class _Reading:
             f"contacted, contactless, extended on, extended off or select AID, found {word}",
         )
 
-    def _wait(self, token: _Token) -> Wait:
+    def _wait(self, token: Token) -> Wait:
         milliseconds = self._number(token)
         if milliseconds > LONGEST_WAIT_MILLISECONDS:
             raise syntax_error(self._place(token), f"expected at most {LONGEST_WAIT_MILLISECONDS} ms, an hour")
@@ -191,20 +140,20 @@ class _Reading:
         if self._off_since is not None:
             raise syntax_error(place, f"expected powerup first: the card is off since line {self._off_since.line}")
 
-    def _bytes(self, tokens: list[_Token]) -> bytes:
+    def _bytes(self, tokens: list[Token]) -> bytes:
         return b"".join(map(self._of, tokens))
 
-    def _of(self, token: _Token) -> bytes:
+    def _of(self, token: Token) -> bytes:
         """The bytes that one token stands for."""
         match token.kind:
-            case _Kind.NUMBER:
+            case Kind.NUMBER:
                 number = self._number(token)
                 if number > 0xFF:
                     raise syntax_error(self._place(token), f"expected one byte, found {token.text[:12]}")
                 return bytes((number,))
-            case _Kind.TEXT | _Kind.CHARACTER:
+            case Kind.TEXT | Kind.CHARACTER:
                 return self._unquoted(token).encode("utf-8", "surrogatepass")
-            case _Kind.AID:
+            case Kind.AID:
                 digits = "".join(token.text.split("/")[3:])
                 if len(digits) % 2:
                     raise syntax_error(self._place(token), "expected whole bytes in this AID, found half a byte")
@@ -212,7 +161,7 @@ class _Reading:
             case _:
                 raise syntax_error(self._place(token), f"expected a number, found {token.text}")
 
-    def _number(self, token: _Token) -> int:
+    def _number(self, token: Token) -> int:
         """Octal after a 0, as in Java, unless an 8 or a 9 says that jCardSim's decimal is meant."""
         text = token.text
         if len(text) > 20:
@@ -221,11 +170,11 @@ class _Reading:
             return int(text[2:], 16)
         return int(text, 8) if text[0] == "0" and not set(text) & {"8", "9"} else int(text)
 
-    def _unquoted(self, token: _Token) -> str:
+    def _unquoted(self, token: Token) -> str:
         """The text between the quotes, its escapes resolved as Java does."""
         return _ESCAPE.sub(lambda escape: self._escaped(escape, token), token.text[1:-1])
 
-    def _escaped(self, escape: re.Match[str], token: _Token) -> str:
+    def _escaped(self, escape: re.Match[str], token: Token) -> str:
         code = escape.group(1)
         if code in _ESCAPES:
             return _ESCAPES[code]
@@ -259,7 +208,9 @@ def _short(raw: bytes, place: Place) -> bytes:
         return raw if lc else raw[:4] + raw[5:]
     if size == 5 + lc:
         return raw
-    raise syntax_error(place, f"expected {lc} data bytes after Lc, and Le, found {size - 5} bytes")
+    if size < 5 + lc:
+        raise syntax_error(place, f"expected {lc} data bytes after Lc, and Le, found {size - 5} bytes")
+    return _short(raw[: 5 + lc] + raw[-1:], place)
 
 
 def _send(raw: bytes, place: Place) -> Send:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -17,8 +17,10 @@ from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.luck import DealtRandom
-from kaguan.opening import DEFAULT_PROFILE, opened
-from kaguan.terminal.cli import AS_JSON, FAULTS, RANDOM, READER, SEED, TRACE
+from kaguan.opening import DEFAULT_PROFILE, Places
+from kaguan.terminal.cli import AS_JSON, RANDOM
+from kaguan.terminal.consent import WantedReader
+from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, SEED, TRACE, require_apart
 from kaguan.terminal.scripts.files import script_file
 from kaguan.terminal.scripts.junit import Report
 from kaguan.terminal.scripts.play import Played, ScriptFailed, play_script
@@ -26,7 +28,7 @@ from kaguan.terminal.scripts.read import Dialect
 from kaguan.terminal.scripts.script import CardScript, Say
 from kaguan.terminal.trace.files import CANONICAL
 
-PSAM_NUMBER = 1
+PSAM_NUMBER, PSAM_PROFILE = 1, "psam"
 
 
 @click.group()
@@ -52,6 +54,7 @@ def script() -> None:
     help="The card image to run on; again for further cards.",
 )
 @click.option("--psam", type=click.Path(dir_okay=False, path_type=Path), help="A PSAM's image: card 1.")
+@PSAM_READER
 @READER
 @RANDOM
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit's XML.")
@@ -64,7 +67,8 @@ def run_scripts(
     dialect: str | None,
     cards: tuple[Path, ...],
     psam: Path | None,
-    reader: str | None,
+    psam_reader: WantedReader | None,
+    reader: WantedReader | None,
     numbers: DealtRandom | None,
     junit: Path | None,
     trace: Path | None,
@@ -76,17 +80,21 @@ def run_scripts(
 
     All scripts are read before anything is sent. Each begins with a reset of all cards, stops at its first wrong
     answer, and then the next one runs. Cards are numbered from 0: images, then the card in the reader; with --psam
-    the PSAM is card 1. PINs, keys and deciphered data are shown as XX.
+    or --psam-reader the PSAM is card 1. PINs, keys and deciphered data are shown as XX.
     """
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
     if numbers is not None and not cards and psam is None:
         raise click.UsageError("--random is for card images: a real card has its own random numbers")
+    if psam is not None and psam_reader is not None:
+        raise click.UsageError("one PSAM: --psam or --psam-reader")
+    require_apart([*files, *cards, psam], junit, trace)
     chosen = None if dialect is None else Dialect("apdutool" if dialect == "jcardsim" else dialect)
     scripts = [script_file(file, chosen) for file in files]
     report = Report()
     try:
-        with _seated(cards, psam, reader, numbers, trace, Faults(*faults, seed=fault_seed)) as (links, profiles):
+        places = Places(random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed))
+        with _seated(places, cards, psam or psam_reader, reader) as (links, profiles):
             for one in scripts:
                 one.require_cards(len(links))
             codes = [_ran(one, links, profiles, report, as_json=as_json) for one in scripts]
@@ -99,22 +107,22 @@ def run_scripts(
 
 @contextmanager
 def _seated(
-    cards: Sequence[Path],
-    psam: Path | None,
-    reader: str | None,
-    random: DealtRandom | None,
-    trace: Path | None,
-    faults: Faults,
+    places: Places, cards: Sequence[Path], psam: Path | WantedReader | None, reader: WantedReader | None
 ) -> Iterator[tuple[list[Link], list[CardProfile]]]:
-    """The cards by their numbers, with their profiles."""
-    images = [*cards[:PSAM_NUMBER], *([psam] if psam else []), *cards[PSAM_NUMBER:]]
-    profiles = [_profile(image) for image in images]
-    with opened(images, reader, random=random, trace=trace, faults=faults) as found:
-        links = list(found)
-        if reader is not None:
-            profiles.append(load_profile(DEFAULT_PROFILE))
-            if psam is not None and not cards:
-                links, profiles = links[::-1], profiles[::-1]
+    """The cards by their numbers, with their profiles; the places are closed at the end."""
+    seats: list[Path | WantedReader] = [*cards, *([reader] if reader else [])]
+    if psam is not None:
+        seats.insert(PSAM_NUMBER, psam)
+    with closing(places):
+        links, profiles = [], []
+        for number, seat in enumerate(seats):
+            if isinstance(seat, Path):
+                links.append(places.put_image(seat, number))
+                profiles.append(_profile(seat))
+            else:
+                name = PSAM_PROFILE if seat is psam else DEFAULT_PROFILE
+                links.append(places.put_reader(seat, number, name))
+                profiles.append(load_profile(name))
         yield links, profiles
 
 

@@ -9,8 +9,8 @@
 
 A line is a command unless it assigns or calls. `+` joins hex digits. A word is a name if it was given a value above,
 else an even number of hex digits, else an error; so a script is checked as a whole before anything is sent. Names may
-be Chinese, marks full-width, built-ins in either case. A statement ends with its line, with a semicolon, with a
-closing bracket, and before the next NAME=.
+be Chinese, marks full-width, built-ins in either case; lines may be numbered (`1. `). A statement ends with its line,
+with a semicolon, with a closing bracket, and before the next NAME=.
 
 3DES_MAC_COM makes the MAC of a command, header and data, and pads it. Its initial value is the challenge that the card
 holds: the answer to the script's own GET CHALLENGE when that was the last command to this card, else to one that is
@@ -40,16 +40,15 @@ from kaguan.apdu.tape.model import (
     Template,
 )
 from kaguan.terminal.scripts.cpu_functions import BUILTINS, COMMAND, CPU_FUNCTIONS, DIGITS, JOIN
-from kaguan.terminal.scripts.cpu_words import END, NEWLINE, Word, words
+from kaguan.terminal.scripts.cpu_words import END, HEX, NEWLINE, Word, words
 from kaguan.terminal.scripts.places import Places
 from kaguan.terminal.scripts.script import CardScript, ScriptSyntaxError, syntax_error
 
-_HEX = re.compile(r"[0-9A-Fa-f]+")
 _STATUS = re.compile(r"[0-9A-FXa-fx]{4}")
 _ALL: Final = Slice(None, None)
 _RESET, _SLOT, _MAC_OF_COMMAND = "CPURESET", "SET_CPU", "3DES_MAC_COM"
 _SLOTS: Final = 2
-_GET_CHALLENGE = "0084"
+_GET_CHALLENGE, _HEADER_DIGITS = "0084", 8
 _ASK: Final = Pattern.exactly(bytes.fromhex("0084000004"))
 _DONE: Final = Pattern.exactly(b"\x90\x00")
 _CHALLENGE = "challenge of card"
@@ -188,8 +187,7 @@ class _Reading:
         if challenged:
             captures.append(Capture(self._challenge, _ALL, place))
         self._challenged[self._slot] = challenged
-        command = Template((Call(COMMAND, parts, place),), place)
-        yield Send(command, None, statuses, tuple(captures), place)
+        yield Send(_template(parts, place), None, statuses, tuple(captures), place)
         if name is not None:
             yield self._as_digits(name)
         if challenged:
@@ -273,8 +271,12 @@ class _Reading:
         word = self._step()
         if word.text in self._names:
             return Name(word.text, self._place(word))
+        if word.text.upper() in (_RESET, _SLOT, *BUILTINS):
+            raise syntax_error(self._place(self._word), f"expected ( after {word.text}, found {self._word.shown}")
         if not self._is_value(word):
-            odd = ", an odd number of hex digits" if _HEX.fullmatch(word.text) else ""
+            odd = ", an odd number" if HEX.fullmatch(word.text) else ""
+            if odd and word.shown == word.text:
+                odd += " of hex digits"
             raise syntax_error(
                 self._place(word),
                 f"expected a name with a value, or an even number of hex digits, found {word.shown}{odd}",
@@ -282,7 +284,7 @@ class _Reading:
         return Pattern.exactly(word.text.upper().encode())
 
     def _is_value(self, word: Word) -> bool:
-        return word.text in self._names or (len(word.text) % 2 == 0 and _HEX.fullmatch(word.text) is not None)
+        return word.text in self._names or (len(word.text) % 2 == 0 and HEX.fullmatch(word.text) is not None)
 
     def _call(self, *, named: bool) -> tuple[Call, Word | None]:
         """A built-in with its arguments; `named` allows a last one, the name that gets the value."""
@@ -325,6 +327,16 @@ class _Reading:
         if not (self._word.text.isascii() and self._word.text.isdecimal() and len(self._word.text) <= 9):
             raise self._expected("a number")
         return Pattern.exactly(self._step().text.encode())
+
+
+def _template(parts: _Parts, place: Place) -> Template:
+    """The command of these digits. Its header stands alone if it can: errors tell what command could not be made."""
+    first = parts[0]
+    if isinstance(first, Pattern) and len(first.value) >= _HEADER_DIGITS:
+        header, rest = first.value[:_HEADER_DIGITS], first.value[_HEADER_DIGITS:]
+        after = Call(COMMAND, (Pattern.exactly(rest), *parts[1:]), place)
+        return Template((Pattern.exactly(bytes.fromhex(header.decode())), after), place)
+    return Template((Call(COMMAND, parts, place),), place)
 
 
 def _begins(parts: _Parts, digits: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from kaguan.apdu.tape.parse import MOST_DIGITS_SHOWN
 from kaguan.terminal.scripts.places import Places
 from kaguan.terminal.scripts.script import syntax_error
 
@@ -15,13 +16,16 @@ END: Final = ""
 
 _PLAIN: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xA0: 0x20}
 _TOKEN = re.compile(
-    r"""(?P<blank>[ \t\f\v]+|//[^\r\n]*)
+    r"""(?P<blank>(?m:^)[ \t]*[0-9]+\.[ \t]|[ \t\f\v]+|//[^\r\n]*)
     |(?P<block>/\*.*?\*/)
     |(?P<newline>\r\n|\r|\n|;)
     |(?P<word>\w+)
     |(?P<mark>[+(),=])""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 class Word(NamedTuple):
@@ -32,9 +36,11 @@ class Word(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The word for an error: a long one is cut, for it may be a key."""
+        """The word for an error: a long one is cut, and digits are not told, for they may be a PIN or a key."""
         if self.text in (NEWLINE, END):
             return "the end of the line" if self.text else "the end of the script"
+        if len(self.text) > MOST_DIGITS_SHOWN and HEX.fullmatch(self.text):
+            return f"{len(self.text)} hex digits"
         return self.text if len(self.text) <= 16 else f"{self.text[:8]}... ({len(self.text)} characters)"
 
     @property

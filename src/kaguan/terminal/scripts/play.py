@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from kaguan.apdu.command import CommandApdu
-from kaguan.apdu.errors import InputError, LinkError, TapeError
+from kaguan.apdu.errors import InputError, LinkError, RuleBroken, TapeError
 from kaguan.apdu.instruction import GET_RESPONSE, Instruction, instruction_of
 from kaguan.apdu.link import Link
 from kaguan.apdu.redaction import Redaction
@@ -25,6 +25,7 @@ from kaguan.terminal.trace.place import Whereabouts
 from kaguan.terminal.trace.text import title
 
 _MILLI = 1000
+_HEADER_BYTES = 4
 
 
 class ScriptFailed(UnexpectedAnswer):
@@ -67,7 +68,7 @@ def play_script(
         ScriptSyntaxError: the script speaks to a card that is not there; nothing was sent.
         ScriptFailed: the last exchange is not as the script says.
         TapeError: a statement cannot be carried out.
-        LinkError: a card did not answer.
+        LinkError, RuleBroken: a card did not answer, or was not asked.
     """
     script.require_cards(len(links))
     session = [for_conversation(link) for link in links] if script.follows else links
@@ -94,12 +95,15 @@ def _tape(tape: Tape, script: CardScript, links: Sequence[Link], watchers: Seque
             yield played
     except TapeError as error:
         if played is None or played.verdict is not Verdict.MISMATCHED:
-            raise
+            raise watchers[error.card].explained(error) if error.unsent else error from None
         complaint = watchers[played.card].complaint(error, played)
         raise ScriptFailed(f"{error.file}:{error.line}:{error.column}: {complaint}", played) from None
     except LinkError as error:
         place = next(iter(getattr(error, "__notes__", ())), script.file)
         raise LinkError(f"{place}: {error}") from error
+    except RuleBroken as error:
+        place = next(iter(getattr(error, "__notes__", ())), script.file)
+        raise RuleBroken(f"{place}: {error}") from error
 
 
 class _Watcher:
@@ -136,6 +140,15 @@ class _Watcher:
             self._row, self._about = row, meant if isinstance(meant, FileSpec) else None
             self._place.follow(command, ResponseApdu.parse(exchange.response).sw)
         return named
+
+    def explained(self, error: TapeError) -> TapeError:
+        """The error, with the name of the command that could not be made if that is known."""
+        if len(error.unsent) < _HEADER_BYTES:
+            return error
+        command = CommandApdu(*error.unsent[:_HEADER_BYTES])
+        name = title(self._place, command, instruction_of(command.cla, command.ins, command.p1))
+        message = f"{name} was not sent: {error.message}"
+        return TapeError(message, file=error.file, line=error.line, column=error.column)
 
     def complaint(self, error: TapeError, played: Played) -> str:
         """What was expected and received, of which command and field; no secret of the answer is told."""

@@ -50,13 +50,15 @@ _APDUTOOL = re.compile(
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _CPU = re.compile(
-    r"""\b(?:CPURESET|SET_CPU|COPY|LAST|XOR|ECB_[3S]DES_[A-Z]+|3DES_MAC(?:_COM)?)[ \t]*\(
+    r"""\b(?:CPURESET|SET_CPU)\b|\b(?:COPY|LAST|XOR|ECB_[3S]DES_[A-Z]+|3DES_MAC(?:_COM)?)[ \t]*\(
     |^[ \t]*(?![0-9A-F]+[ \t]*=)\w+[ \t]*=[ \t]*\w
     |\w[ \t]*\+[ \t]*\w""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+_DIRECTIVE = re.compile(r"^[ \t]*#(?:define|ifdef|ifndef)[ \t]+\w", re.MULTILINE)
 _EXIT = re.compile("exit", re.IGNORECASE)
-_SCRIPTOR = re.compile(r"(?:[0-9A-Fa-f\s\\]++|(?i:reset))*+")
+_ORDER = re.compile(r"^[ \t]*(?:reset|exit)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_HEX_LINE = re.compile(r"(?:[0-9A-Fa-f\s\\]++|(?i:reset))*+")
 _STATUS = re.compile(r"[0-9A-Fa-f]\s*(?:\(\s*[0-9A-FXx]{4}|=)")
 
 
@@ -104,18 +106,24 @@ def recognised(text: str, file: str) -> Dialect:
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
     bare = _COMMENTS.sub("", plain(text))
-    if _APDUTOOL.search(bare):
+    if _APDUTOOL.search(bare) or (_DIRECTIVE.search(text) and ";" in bare):
         return Dialect.APDUTOOL
     if _TAPE.search(bare):
         return Dialect.TAPE
     if _CPU.search(bare):
         return Dialect.CPU
-    if suffix == _TAPE_SUFFIX or _STATUS.search(bare):
+    if _STATUS.search(bare) or (suffix == _TAPE_SUFFIX and not _ORDER.search(bare)):
         return Dialect.TAPE
-    if _SCRIPTOR.fullmatch(_EXIT.split(bare, 1)[0]):
+    if suffix == _TAPE_SUFFIX or _mostly_hex(_EXIT.split(bare, 1)[0]):
         return Dialect.SCRIPTOR
     formats = ", ".join(Dialect)
     raise syntax_error(Place(file, 1, 1), f"expected a script of a known kind: name it with --format ({formats})")
+
+
+def _mostly_hex(bare: str) -> bool:
+    """Half of the lines may be wrong: their reader says where."""
+    lines = [line for line in bare.splitlines() if line.strip()]
+    return 2 * sum(_HEX_LINE.fullmatch(line) is not None for line in lines) >= len(lines)
 
 
 def read_script(text: str, file: str, dialect: Dialect, include: Include | None = None) -> CardScript:

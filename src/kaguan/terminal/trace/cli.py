@@ -12,6 +12,8 @@ from kaguan.apdu.link import Link
 from kaguan.apdu.trace import Divergence, EventKind, TraceEvent, as_tape, compare, jsonl_line
 from kaguan.card_os.profile import load_profile
 from kaguan.opening import opened
+from kaguan.terminal.consent import WantedReader
+from kaguan.terminal.options.cli import READER, require_apart
 from kaguan.terminal.playback import UnexpectedAnswer
 from kaguan.terminal.trace.files import TraceFile, read_trace
 from kaguan.terminal.trace.text import Narrator
@@ -36,6 +38,7 @@ def trace() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON, one a line.")
 def show(file: Path, profile_name: str, output: Path | None, as_json: bool) -> None:
     """Show a trace: names of commands, files and fields, and what the answers mean."""
+    require_apart([file], output)
     profile = load_profile(profile_name)
     if output is not None:
         written = TraceFile(output, profile)
@@ -57,9 +60,9 @@ def show(file: Path, profile_name: str, output: Path | None, as_json: bool) -> N
 @trace.command()
 @click.argument("file", type=_TRACE)
 @click.option("--card", "cards", multiple=True, type=_TRACE, help="A card image; again for the trace's next card.")
-@click.option("--reader", metavar="NAME", help="A PC/SC reader: its number, or a part of its name.")
+@READER
 @_PROFILE
-def replay(file: Path, cards: tuple[Path, ...], reader: str | None, profile_name: str) -> None:
+def replay(file: Path, cards: tuple[Path, ...], reader: WantedReader | None, profile_name: str) -> None:
     """Send a trace's commands again, to these cards; end with 3 when one answers differently.
 
     What the trace hides cannot be sent: such commands are left out, and told. To play a trace's card instead, give the

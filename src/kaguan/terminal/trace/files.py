@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, TextIO
 
 from kaguan.apdu.link import Link
 from kaguan.apdu.tape import Replay
-from kaguan.apdu.trace import Sink, TapeWriter, TraceEvent, as_tape, capture_header, gsmtap_packet, jsonl_line, traced
+from kaguan.apdu.trace import Observed, Sink, TapeWriter, TraceEvent, as_tape, capture_header, gsmtap_packet, jsonl_line
 from kaguan.apdu.trace.jsonl import TraceError, read_jsonl
 from kaguan.card_os.profile import CardProfile
 from kaguan.terminal.trace.text import Narrator
@@ -29,6 +29,7 @@ class TraceFile:
         Raises:
             OSError: it cannot be written.
         """
+        self._lock = Lock()
         self._binary: BinaryIO | None = None
         self._text: TextIO | None = None
         if path.suffix == CAPTURE:
@@ -40,9 +41,10 @@ class TraceFile:
         self._sink = self._writer(path.suffix, profile)
 
     def __call__(self, event: TraceEvent) -> None:
-        """Write this event."""
-        self._sink(event)
-        (self._binary or self._text_file).flush()
+        """Write this event, whole: cards in several readers have a thread each."""
+        with self._lock:
+            self._sink(event)
+            (self._binary or self._text_file).flush()
 
     def close(self) -> None:
         """The file is complete. Closing twice is harmless."""
@@ -67,20 +69,21 @@ class TraceFile:
         return lambda event: text.writelines(f"{line}\n" for line in narrator.lines(event))
 
 
-@contextmanager
-def trace_to(path: Path | None, links: list[Link], profile: CardProfile) -> Iterator[list[Link]]:
-    """The links, observed, with all that they do in this file until the context ends; without a path as they are."""
-    if path is None:
-        yield links
-        return
-    file = TraceFile(path, profile)
-    try:
-        observed = traced(links, file, microseconds)
-        yield list(observed)
-        for link in observed:
-            link.close()
-    finally:
-        file.close()
+class Tracing:
+    """A trace file and the links that write into it."""
+
+    def __init__(self, path: Path, profile: CardProfile) -> None:
+        """Raises: OSError: as `TraceFile`."""
+        self._file = TraceFile(path, profile)
+        self._begin = microseconds()
+
+    def observed(self, link: Link, card: int) -> Observed:
+        """The link, with all that it does in the file, as the card of this number."""
+        return Observed(link, self._file, lambda: microseconds() - self._begin, card)
+
+    def close(self) -> None:
+        """The file is complete. Closing twice is harmless."""
+        self._file.close()
 
 
 def microseconds() -> int:
