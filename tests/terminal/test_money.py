@@ -19,6 +19,8 @@ from kaguan.terminal.conversations.purse import select_medical
 from kaguan.terminal.script import converse
 from terminal.counter import TERMINAL, WHEN, Counting, Losing, balance_fen, keys, new_card, ready_to_pay
 
+pytestmark = pytest.mark.slow
+
 BEFORE = 5_000
 TERMINAL_SEQUENCE = 7
 AMOUNTS = st.integers(1, BEFORE)

@@ -21,6 +21,8 @@ from kaguan.vault.record import verify_record
 from personalization.keys.people import NAMES, OPEN, make_store, passphrase
 from personalization.test_line import THREE, assert_every_holder_has_one_card, kaguan
 
+pytestmark = pytest.mark.slow
+
 TWO = NAMES[:2]
 
 

@@ -18,6 +18,8 @@ from kaguan.vault.vault import KeyNotActive, KeyRef
 from personalization.keys.people import OPEN, make_store
 from personalization.keys.test_store_file import CARD, LOAD, changed, ordered
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_forked_process_has_nothing_of_what_was_reserved(store: Path) -> None:
     ordered(store, LOAD, most=64)
@@ -52,7 +54,6 @@ except KeyUsedUp:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_no_key_is_used_beyond_its_counter_by_many_that_are_killed(store: Path, seed: int) -> None:
     """Every use is told after it was made, so what was told is no more than what was made: the limit is for both."""
@@ -91,7 +92,6 @@ make_store(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.slow
 def test_a_ceremony_killed_at_any_moment_leaves_no_store_or_a_whole_one(tmp_path: Path) -> None:
     tests = str(Path(__file__).parents[2])
     outcomes = set()
