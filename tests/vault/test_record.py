@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaguan.apdu.errors import VaultError
+from kaguan.apdu.errors import NeedsSecondPerson, VaultError
 from kaguan.vault.custodian import enrol
-from kaguan.vault.record import Entry, NeedsSecondPerson, RecordBroken, next_entry, verify_record
+from kaguan.vault.record import Entry, RecordBroken, next_entry, verify_record
 from kaguan.vault.sealing import SealingCost, StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.vault import WrongPassphrase

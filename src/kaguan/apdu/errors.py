@@ -92,6 +92,10 @@ class RuleBroken(KaguanError):
     exit_code = 5
 
 
+class NeedsSecondPerson(RuleBroken):
+    """Somebody else has to approve it, or to do it; nothing was changed."""
+
+
 class VaultError(KaguanError):
     """A key is absent, may not do that, or is not the key it should be."""
 

@@ -6,7 +6,6 @@ of a back office they do with the keys of the module in the terminal.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -189,10 +188,6 @@ class ModuleVault(KeyVault):
         """The 4-byte MAC of the data."""
         self._lend(ref)
         return self.module.mac(data, iv)
-
-    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
-        """Whether this is the MAC of the data."""
-        return hmac.compare_digest(self.mac(ref, data, iv), mac)
 
     def protect(
         self,

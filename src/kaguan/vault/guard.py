@@ -119,11 +119,6 @@ class GuardedVault(KeyVault):
         self._spend(ref)
         return self._vault.mac(ref, data, iv)
 
-    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
-        """Whether this is the MAC of the data: one use."""
-        self._spend(ref)
-        return self._vault.verify_mac(ref, data, mac, iv)
-
     def protect(
         self,
         ref: KeyRef,

@@ -12,7 +12,6 @@ Law 3. What was lost with a session is derived again, and the verb that met the 
 
 from __future__ import annotations
 
-import hmac
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -188,10 +187,6 @@ class TokenVault(KeyVault):
     def mac(self, ref: KeyRef, data: bytes, iv: bytes = b"") -> bytes:
         """The 4-byte MAC of the data."""
         return self._worker(ref, Verb.MAC).mac4(data, iv)
-
-    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
-        """Whether this is the MAC of the data, found in constant time."""
-        return hmac.compare_digest(self.mac(ref, data, iv), mac)
 
     def protect(
         self,

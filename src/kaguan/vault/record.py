@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kaguan.apdu.errors import InputError, RuleBroken
+from kaguan.apdu.errors import InputError, NeedsSecondPerson
 from kaguan.vault.custodian import Custodian, Signer, signed_by
 
 LEAST_PEOPLE = 2
@@ -27,10 +27,6 @@ class RecordBroken(InputError):
     def __init__(self, line: int, reason: str) -> None:
         self.line = line
         super().__init__(f"line {line} of the record: {reason}: do not trust this record from here on")
-
-
-class NeedsSecondPerson(RuleBroken):
-    """Two different custodians must approve; nothing was changed."""
 
 
 class Entry(NamedTuple):

@@ -257,10 +257,6 @@ class SoftwareVault(KeyVault):
         """The 4-byte MAC of the data."""
         return mac4(self._cipher(ref, Verb.MAC), data, iv)
 
-    def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
-        """Whether this is the MAC of the data, found in constant time."""
-        return hmac.compare_digest(self.mac(ref, data, iv), mac)
-
     def protect(
         self,
         ref: KeyRef,

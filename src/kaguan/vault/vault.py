@@ -11,6 +11,7 @@ Law 4. A key's value leaves inside a cryptogram of a transport key alone, and on
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -261,7 +262,7 @@ class KeyVault(Protocol):
 
     def verify_mac(self, ref: KeyRef, data: bytes, mac: bytes, iv: bytes = b"") -> bool:
         """Whether this is the MAC of the data, found in constant time."""
-        ...
+        return hmac.compare_digest(self.mac(ref, data, iv), mac)
 
     def protect(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kaguan.apdu.errors import InputError, VaultError
+from kaguan.apdu.errors import InputError, NeedsSecondPerson, VaultError
 from kaguan.durable import InUse
 from kaguan.personalization.keys.ceremony import CeremonyPlan, Entered, ceremony_at, hold_ceremony
 from kaguan.personalization.keys.opening import check_register, open_guarded, open_vault
@@ -20,7 +20,7 @@ from kaguan.vault.ceremony import KeyOrder, ShareForeign, TooFewShares
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.custodian import CustodianUnknown
 from kaguan.vault.guard import GuardedVault, KeyState
-from kaguan.vault.record import NeedsSecondPerson, RecordBroken
+from kaguan.vault.record import RecordBroken
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.vault import (

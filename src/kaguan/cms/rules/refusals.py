@@ -28,10 +28,6 @@ class NotAllowed(RuleBroken):
     """The operator's roles do not give the right, or the operator may not sign in."""
 
 
-class NeedsSecondPerson(RuleBroken):
-    """Another operator has to do it: nobody acts on a card of their own."""
-
-
 class LimitExceeded(RuleBroken):
     """The amount is over the limit, or is no amount."""
 

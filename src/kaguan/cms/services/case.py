@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator
 from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.documents import Document, mask_number
@@ -25,7 +26,6 @@ from kaguan.cms.rules.lifecycle import (
 )
 from kaguan.cms.rules.refusals import (
     IllegalTransition,
-    NeedsSecondPerson,
     NotAllowed,
     NotEligible,
     NotFound,

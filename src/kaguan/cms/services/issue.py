@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import StockItem
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PRODUCTION, BankFunction, Use, check_use
-from kaguan.cms.rules.refusals import NeedsSecondPerson, NotEligible
+from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.posting import Phase, find, find_pending, settle, void
 from kaguan.cms.models import Reconciliation, Transfer
-from kaguan.cms.rules.refusals import NeedsSecondPerson, NotAllowed, NotEligible, NotFound
+from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case

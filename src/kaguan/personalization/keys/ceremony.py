@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaguan.apdu.errors import VaultError
+from kaguan.apdu.errors import NeedsSecondPerson, VaultError
 from kaguan.durable import locked, write_whole
 from kaguan.personalization.keys.opening import open_vault
 from kaguan.personalization.keys.storefile import Changes, KeyRow, StoreFile, lock_path
@@ -16,7 +16,7 @@ from kaguan.vault.ceremony import assembled
 from kaguan.vault.checkvalue import check_value
 from kaguan.vault.custodian import Custodian, Signer, enrol
 from kaguan.vault.guard import KeyState
-from kaguan.vault.record import LEAST_PEOPLE, Entry, NeedsSecondPerson, next_entry
+from kaguan.vault.record import LEAST_PEOPLE, Entry, next_entry
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.share import Share, ShareSet, custodian_name
 from kaguan.vault.software import SoftwareVault

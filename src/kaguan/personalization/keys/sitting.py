@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.durable import locked, write_whole
 from kaguan.personalization.keys.ceremony import key_text
 from kaguan.personalization.keys.opening import check_register, open_vault
@@ -15,7 +16,7 @@ from kaguan.personalization.keys.storefile import Changes, KeyRow, StoreFile, lo
 from kaguan.vault.ceremony import KeyOrder
 from kaguan.vault.custodian import Signer
 from kaguan.vault.guard import NEXT_STATES, KeyState
-from kaguan.vault.record import LEAST_PEOPLE, Entry, NeedsSecondPerson, next_entry
+from kaguan.vault.record import LEAST_PEOPLE, Entry, next_entry
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.share import custodian_name
 from kaguan.vault.software import SoftwareVault

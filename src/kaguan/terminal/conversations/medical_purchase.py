@@ -14,7 +14,7 @@ from kaguan.apdu.codecs import encode_amount
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.profile.medical import MEDICAL_PURCHASE, UNKNOWN_SIZE, MedicalItem, composed, shares
 from kaguan.terminal.cardkeys import CardKeys
-from kaguan.terminal.conversations.module_purchase import Mac2Checker, PurchaseReceipt, Signature
+from kaguan.terminal.conversations.module_purchase import Mac2Checker, PurchaseReceipt, Signature, debit
 from kaguan.terminal.conversations.purse import DEPOSIT, TransactionProof, prove, timestamp
 from kaguan.terminal.refusals import NotGenuine
 from kaguan.terminal.script import Script, ask
@@ -89,10 +89,7 @@ def debit_medical(checker: Mac2Checker, signature: Signature, when: datetime) ->
     Raises:
         NotGenuine: MAC2 is wrong; the card has paid all the same.
     """
-    data = signature.number + timestamp(when) + signature.mac1
-    answer = yield from ask(CommandApdu(0xB0, 0x2C, 0x01, 0x00, data, 8))
-    checker.check(answer[4:8])
-    return PurchaseReceipt(signature.number, answer[:4])
+    return (yield from debit(checker, signature, when, "B02C0100"))
 
 
 def prove_medical(offer: MedicalOffer) -> Script[TransactionProof | None]:

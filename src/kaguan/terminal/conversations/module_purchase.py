@@ -99,13 +99,15 @@ def begin_purchase(
     )
 
 
-def debit(checker: Mac2Checker, signature: Signature, when: datetime) -> Script[PurchaseReceipt]:
-    """The card has paid, and the module has seen it.
+def debit(
+    checker: Mac2Checker, signature: Signature, when: datetime, header: str = "80540100"
+) -> Script[PurchaseReceipt]:
+    """The card has paid, and the module has seen it; `header` is that of the card's debit.
 
     Raises:
         NotGenuine: MAC2 is wrong; the card has paid all the same.
     """
     data = signature.number + timestamp(when) + signature.mac1
-    answer = yield from ask(CommandApdu(0x80, 0x54, 0x01, 0x00, data, 8))
+    answer = yield from ask(CommandApdu.of(header, data, 8))
     checker.check(answer[4:8])
     return PurchaseReceipt(signature.number, answer[:4])
