@@ -46,7 +46,7 @@ def opened(
 
 class Places:
     """Numbered places, from 0, for one card each. Whichever card stands in a place is traced by its number, and the
-    faults strike whichever stands in the first. Close it to free all cards."""
+    faults strike whichever stands in the first. `profiles` are those of the cards. Close it to free all cards."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Places:
         self._faults = faults
         self._tracing: Tracing | None = None
         self._cards = ExitStack()
+        self.profiles: dict[int, CardProfile] = {}
 
     def put_image(self, path: Path, number: int) -> Link:
         """The card of this image, or of this .jsonl trace, is in the place; the one before is not closed by that.
@@ -90,6 +91,7 @@ class Places:
                 self._tracing.close()
 
     def _placed(self, link: Link, number: int, profile: CardProfile) -> Link:
+        self.profiles[number] = profile
         if number == 0 and self._faults is not None and self._faults.faults:
             link = self._faults.on(link)
         if self._trace is None:

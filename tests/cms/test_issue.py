@@ -10,13 +10,13 @@ import pytest
 from django.utils import timezone
 
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, copied, return_row, shown
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, Institution, Operator, StockItem
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import APPLICATION, Application, BankFunction, CancelReason, LockReason, Pin, Production
 from kaguan.cms.rules.refusals import (
     DuplicateRequest,
     IllegalTransition,
-    NeedsSecondPerson,
     NotAllowed,
     NotEligible,
     NotFound,

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from cms.town import AT_TILL, TERMINAL, copied, return_row, shown
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import Card, CardEvent
@@ -17,7 +18,6 @@ from kaguan.cms.rules.lifecycle import Application, BankFunction
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.rules.refusals import (
     IllegalTransition,
-    NeedsSecondPerson,
     NotEligible,
     RuleBroken,
     RuleTableError,

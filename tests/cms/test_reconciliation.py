@@ -20,6 +20,7 @@ from cms.counter import (
 )
 from cms.test_outlet_tears import AMOUNT_FEN, COMMAND, START_FEN, last_write_of, move, recover, replaced, torn
 from cms.town import CERT_NO, shown
+from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.accounts import balance, merchant_account, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Operator, Transfer
@@ -27,7 +28,6 @@ from kaguan.cms.queries import asked_reconciliations
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
     NeedsReconciliation,
-    NeedsSecondPerson,
     NotAllowed,
     NotEligible,
     NotFound,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kaguan.emulator.readers import Service, ServiceMissing, private_service
@@ -18,15 +18,12 @@ NAME = f"{READER_NAME} 1"
 @contextmanager
 def private_readers(folder: Path, count: int = 2) -> Iterator[Readers]:
     """The service runs while the context lasts."""
-    try:
-        service = private_service(folder, count)
-        readers = service.__enter__()
-    except ServiceMissing as error:
-        missing(str(error))
-    try:
+    with ExitStack() as stack:
+        try:
+            readers = stack.enter_context(private_service(folder, count))
+        except ServiceMissing as error:
+            missing(str(error))
         yield readers
-    finally:
-        service.__exit__(None, None, None)
 
 
 def environment(readers: Readers) -> dict[str, str]:

@@ -69,6 +69,16 @@ def test_tapes_are_tests_and_fragments_are_not(folder: Path) -> None:
     assert "Traceback" not in outcome.text
 
 
+def test_tapes_call_the_functions_that_tape_run_has(folder: Path) -> None:
+    (folder / "call.apdu").write_text(
+        ".define LEFT 7278302D72672FC8\n"
+        '00A404000F ${xor(LEFT, "0101010101010101")} E7BBE1B1A3D5CF (6A82)\n'
+        '00A404000F ${xor(LEFT, "0100010301060102")} C9E7BBE1B1A3D5 (6A82)\n'
+    )
+    outcome = Outcome(folder)
+    assert outcome.counts("1 passed"), outcome.text
+
+
 def test_a_card_lives_as_long_as_its_scope(folder: Path) -> None:
     (folder / "test_it.py").write_text(
         "WRONG = '0020000003000001'\n"

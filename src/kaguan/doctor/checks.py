@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kaguan.apdu.errors import KaguanError
-from kaguan.emulator.readers.service import ServiceMissing, driver_file
+from kaguan.emulator.readers.service import ServiceMissing, driver_file, pcscd
 from kaguan.terminal.pcsc import reader_names
 
 _BEYOND_PATH = (
@@ -99,11 +99,12 @@ def _pcscd_runs() -> str:
     return address
 
 
-def _driver() -> str:
+def _of_service(find: Callable[[], object], package: str) -> str:
+    """What `kaguan emulate --own-pcscd` would find."""
     try:
-        return str(driver_file())
+        return str(find())
     except ServiceMissing as missing:
-        raise Missing(str(missing).partition(":")[0], "apt-get install vsmartcard-vpcd") from None
+        raise Missing(str(missing).partition(":")[0], f"apt-get install {package}") from None
 
 
 def _service_folder() -> str:
@@ -160,10 +161,10 @@ CHECKS: tuple[Check, ...] = (
     Check("Python", "everything", _python),
     Check("pyscard", "cards in readers", lambda: _module("smartcard", _PYSCARD)),
     Check("compiler", "building pyscard", _compiler),
-    Check("pcscd", "cards in readers", lambda: _program("pcscd", "pcscd")),
+    Check("pcscd", "cards in readers", lambda: _of_service(pcscd, "pcscd")),
     Check("pcscd runs", "cards in readers", _pcscd_runs),
     Check("readers", "cards in readers", _readers),
-    Check("vpcd", "emulated cards in readers", _driver),
+    Check("vpcd", "emulated cards in readers", lambda: _of_service(driver_file, "vsmartcard-vpcd")),
     Check("/run/pcscd", "a pcscd of one's own", _service_folder),
     Check("tshark", "looking at captures", lambda: _program("tshark", "tshark")),
     Check("opensc-tool", "other people's card programs", lambda: _program("opensc-tool", "opensc")),

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import click
 
-from kaguan.apdu.errors import TapeError
 from kaguan.apdu.response import ResponseApdu
-from kaguan.apdu.tape import Exchange, Tape, Verdict, parse
+from kaguan.apdu.tape import Exchange, Tape, Verdict
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import opened
 from kaguan.terminal.consent import WantedReader
 from kaguan.terminal.layers import for_conversation
-from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE, require_apart
+from kaguan.terminal.options.cli import FAULTS, READER, TRACE, require_apart
 from kaguan.terminal.playback import one_apdu, play
-from kaguan.terminal.scripts.files import beside
+from kaguan.terminal.scripts.files import tape_file
 from kaguan.terminal.scripts.functions import FUNCTIONS
 
 FROM_INPUT = "-"
@@ -46,7 +45,6 @@ def apdu() -> None:
 @RANDOM
 @TRACE
 @FAULTS
-@SEED
 @click.option("--follow", is_flag=True, help="Get the whole answer after 61xx and 6Cxx.")
 @AS_JSON
 def send(
@@ -55,8 +53,7 @@ def send(
     reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
-    faults: tuple[str, ...],
-    fault_seed: int,
+    faults: Faults,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -77,7 +74,7 @@ def send(
     cards = [] if card is None else [card]
     require_apart(cards, trace)
     _require_images(cards, numbers)
-    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
+    with opened(cards, reader, random=numbers, trace=trace, faults=faults) as links:
         session = [for_conversation(link) for link in links] if follow else links
         for _, tape in typed:
             for step in _typed_in() if tape is None else [tape]:
@@ -109,7 +106,6 @@ def tape() -> None:
 @RANDOM
 @TRACE
 @FAULTS
-@SEED
 @AS_JSON
 def run_tape(
     file: Path,
@@ -118,8 +114,7 @@ def run_tape(
     reader: WantedReader | None,
     numbers: DealtRandom | None,
     trace: Path | None,
-    faults: tuple[str, ...],
-    fault_seed: int,
+    faults: Faults,
     as_json: bool,
 ) -> None:
     """Play a tape on cards; end with 3 at the first answer that is not as the tape says.
@@ -131,10 +126,10 @@ def run_tape(
     if not cards and reader is None:
         raise click.UsageError("name a card: --card CARD or --reader NAME")
     require_apart([file, *cards], trace)
-    played = parse(_text(file), file=str(file), include=lambda name: _text(beside(file.parent, name)))
+    played = tape_file(file)
     card = 0
     _require_images(cards, numbers)
-    with opened(cards, reader, random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed)) as links:
+    with opened(cards, reader, random=numbers, trace=trace, faults=faults) as links:
         for exchange in play(played, links, functions=FUNCTIONS):
             if exchange.card != card and not as_json:
                 card = exchange.card
@@ -152,15 +147,6 @@ def _typed_in() -> Iterator[Tape]:
     """The APDUs of standard input, each as soon as its line is there."""
     for number, line in enumerate(sys.stdin, 1):
         yield one_apdu(line, file="standard input", line=number)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise TapeError("there is no such file", file=str(file)) from None
-    except UnicodeDecodeError as error:
-        raise TapeError(f"byte {error.start} is no UTF-8: save the tape as UTF-8", file=str(file)) from None
 
 
 def _random_numbers(text: str | None) -> DealtRandom | None:

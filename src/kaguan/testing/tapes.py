@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kaguan.apdu.errors import KaguanError, TapeError
-from kaguan.apdu.tape import Tape, parse
+from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.tape import Tape
 from kaguan.apdu.tape.model import SwitchCard
 from kaguan.terminal.playback import play
+from kaguan.terminal.scripts.files import tape_file
+from kaguan.terminal.scripts.functions import FUNCTIONS
 from kaguan.testing.build import Slot, Wish, card_under_test
 from kaguan.testing.card import CardUnderTest
 from kaguan.testing.options import slot_of, wish_of
@@ -38,13 +39,13 @@ class TapeItem(pytest.Item):
 
     def runtest(self) -> None:
         """Play the tape on fresh cards."""
-        tape = parse(_text(self.path), file=str(self.path), include=lambda name: _text(_below(self.path.parent, name)))
+        tape = tape_file(self.path)
         with ExitStack() as stack:
             for number in range(_cards(tape)):
                 wish = Wish(profile=_MODULE_PROFILE, seed=self.nodeid) if number else wish_of(self)
                 slot = Slot() if number else slot_of(self.config)
                 self.cards.append(stack.enter_context(card_under_test(wish, slot)))
-            for _ in play(tape, self.cards):
+            for _ in play(tape, self.cards, functions=FUNCTIONS):
                 pass
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -58,17 +59,3 @@ class TapeItem(pytest.Item):
 
 def _cards(tape: Tape) -> int:
     return 1 + max((step.number for step in tape.steps() if isinstance(step, SwitchCard)), default=0)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TapeError(str(error), file=str(file)) from None
-
-
-def _below(folder: Path, name: str) -> Path:
-    file = folder / name
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise TapeError(f"outside {folder}: a tape includes only what lies beside it or below", file=name)
-    return file

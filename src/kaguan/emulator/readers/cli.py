@@ -24,7 +24,7 @@ from kaguan.emulator.readers.reader import TcpReader, VirtualReader
 from kaguan.emulator.readers.service import SOCKET_VARIABLE, private_service
 from kaguan.emulator.vpcd import DEFAULT_PORT
 from kaguan.opening import Places
-from kaguan.terminal.options.cli import FAULTS, SEED, TRACE, require_apart
+from kaguan.terminal.options.cli import FAULTS, TRACE, require_apart
 
 QUIT_KEY = "q"
 MENDING_SECONDS = 1.0
@@ -55,7 +55,6 @@ _CONTROL = click.option(
 @_CONTROL
 @TRACE
 @FAULTS
-@SEED
 def emulate(
     cards: tuple[Path, ...],
     psam: Path | None,
@@ -65,8 +64,7 @@ def emulate(
     tcp: int | None,
     control: Path,
     trace: Path | None,
-    faults: tuple[str, ...],
-    fault_seed: int,
+    faults: Faults,
 ) -> None:
     """Put card images into virtual readers, where every PC/SC program sees them, until Ctrl-C.
 
@@ -80,7 +78,7 @@ def emulate(
     if len({path.resolve() for path in paths}) < len(paths):
         raise click.UsageError("a card is in one reader at a time: an image is named twice")
     with ExitStack() as stack:
-        places = stack.enter_context(closing(Places(trace=trace, faults=Faults(*faults, seed=fault_seed))))
+        places = stack.enter_context(closing(Places(trace=trace, faults=faults)))
         links = [places.put_image(path, number) for number, path in enumerate(paths)]
         titles = [str(path) for path in paths]
         if tcp is not None:

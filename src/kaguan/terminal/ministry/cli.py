@@ -23,7 +23,7 @@ from kaguan.terminal.ministry.pinpad import AskingPinPad, FilePinPad, PinPad
 from kaguan.terminal.ministry.settings import Settings, default_settings, parse_settings
 from kaguan.terminal.ministry.slot import Slot
 from kaguan.terminal.ministry.terminal import MinistryTerminal
-from kaguan.terminal.options.cli import FAULTS, READER, SEED, TRACE, require_apart
+from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, TRACE, require_apart
 
 REFUSED = 3
 WITHOUT_ORIGIN = "-"
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
     card: Path | None
     reader: WantedReader | None
     psam: Path | None
-    psam_reader: str | None
+    psam_reader: WantedReader | None
     pin_file: Path | None
     pin_seconds: float
     settings: Settings
@@ -66,8 +66,7 @@ def takes_terminal(command: Callable[..., None]) -> Callable[..., None]:
         card: Path | None,
         reader: WantedReader | None,
         settings_file: Path | None,
-        faults: tuple[str, ...],
-        fault_seed: int,
+        faults: Faults,
         **values: Any,
     ) -> None:
         if (card is None) == (reader is None):
@@ -76,7 +75,7 @@ def takes_terminal(command: Callable[..., None]) -> Callable[..., None]:
         if own["psam"] is not None and own["psam_reader"] is not None:
             raise click.UsageError("name one security module: --psam CARD or --psam-reader NAME")
         settings = _settings(settings_file)
-        command(Wanted(card, reader, settings=settings, faults=Faults(*faults, seed=fault_seed), **own), **values)
+        command(Wanted(card, reader, settings=settings, faults=faults, **own), **values)
 
     for option in reversed(_OPTIONS):
         take = option(take)
@@ -87,7 +86,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--card", type=_IMAGE, help="A card image."),
     READER,
     click.option("--psam", type=_IMAGE, help="The image of the terminal's security module."),
-    click.option("--psam-reader", metavar="NAME", help="The reader with the terminal's security module."),
+    PSAM_READER,
     click.option(
         "--pin-file", type=_IMAGE, help="PINs, one a line: the current one, the new one. Else they are asked."
     ),
@@ -96,7 +95,6 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--device", default="", help="终端设备号."),
     TRACE,
     FAULTS,
-    SEED,
 )
 
 
@@ -174,9 +172,7 @@ def _terminal(wanted: Wanted) -> Iterator[Callable[[], MinistryTerminal]]:
     require_apart([wanted.card, wanted.psam, wanted.pin_file], wanted.trace)
     with closing(Places(trace=wanted.trace, faults=wanted.faults)) as places:
         card = _placed(places, wanted.card, wanted.reader, 0)
-        owned = wanted.reader is not None and wanted.reader.owned
-        module = None if wanted.psam_reader is None else WantedReader(wanted.psam_reader, owned)
-        psam = _placed(places, wanted.psam, module, 1)
+        psam = _placed(places, wanted.psam, wanted.psam_reader, 1)
         assert card is not None  # noqa: S101 - the options were checked
         pin_pad = _pin_pad(wanted)
         yield lambda: MinistryTerminal(card, psam, pin_pad, settings=wanted.settings, device=wanted.device)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from kaguan.emulator.faults import Faults
 from kaguan.terminal.consent import CONSENT, WantedReader
 
 READER_HELP = "A PC/SC reader: its number, or a part of its name."
@@ -45,14 +47,23 @@ TRACE = click.option(
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     help="Write all that is said to a file: .jsonl, .pcap, .apdu, else text; - is standard error.",
 )
-FAULTS = click.option(
-    "--fault",
-    "faults",
-    metavar="KIND[@WHEN][:VALUE]",
-    multiple=True,
-    help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
-)
-SEED = click.option("--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it.")
+
+
+def FAULTS(command: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - it stands among options
+    """Give the command `faults`, a Faults: none when none is named."""
+
+    @wraps(command)
+    def take(*, faults: tuple[str, ...], fault_seed: int, **values: Any) -> None:
+        command(faults=Faults(*faults, seed=fault_seed), **values)
+
+    return click.option(
+        "--fault", "faults", metavar="KIND[@WHEN][:VALUE]", multiple=True,
+        help="Put a fault into the first card: tear, mute, lose, remove, garble, sw, late, worn; see docs/traces.md.",
+    )(
+        click.option(
+            "--fault-seed", default=0, show_default=True, help="What chance the faults have hangs on it."
+        )(take)
+    )  # fmt: skip
 
 
 def require_apart(read: Iterable[Path | None], *written: Path | None) -> None:

@@ -13,20 +13,18 @@ import click
 from kaguan.apdu.errors import KaguanError, LinkError
 from kaguan.apdu.link import Link
 from kaguan.apdu.tape import Verdict
-from kaguan.card_os.profile import CardProfile, load_profile
+from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.faults import Faults
-from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.luck import DealtRandom
 from kaguan.opening import DEFAULT_PROFILE, Places
 from kaguan.terminal.cli import AS_JSON, RANDOM
 from kaguan.terminal.consent import WantedReader
-from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, SEED, TRACE, require_apart
+from kaguan.terminal.options.cli import FAULTS, PSAM_READER, READER, TRACE, require_apart
 from kaguan.terminal.scripts.files import script_file
 from kaguan.terminal.scripts.junit import Report
 from kaguan.terminal.scripts.play import Played, ScriptFailed, play_script
 from kaguan.terminal.scripts.read import Dialect
 from kaguan.terminal.scripts.script import CardScript, Say
-from kaguan.terminal.trace.files import CANONICAL
 
 PSAM_NUMBER, PSAM_PROFILE = 1, "psam"
 
@@ -60,7 +58,6 @@ def script() -> None:
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit's XML.")
 @TRACE
 @FAULTS
-@SEED
 @AS_JSON
 def run_scripts(
     files: tuple[Path, ...],
@@ -72,8 +69,7 @@ def run_scripts(
     numbers: DealtRandom | None,
     junit: Path | None,
     trace: Path | None,
-    faults: tuple[str, ...],
-    fault_seed: int,
+    faults: Faults,
     as_json: bool,
 ) -> None:
     """Run scripts on cards; end with 3 at an answer that is not as a script says.
@@ -93,7 +89,7 @@ def run_scripts(
     scripts = [script_file(file, chosen) for file in files]
     report = Report()
     try:
-        places = Places(random=numbers, trace=trace, faults=Faults(*faults, seed=fault_seed))
+        places = Places(random=numbers, trace=trace, faults=faults)
         with _seated(places, cards, psam or psam_reader, reader) as (links, profiles):
             for one in scripts:
                 one.require_cards(len(links))
@@ -114,20 +110,13 @@ def _seated(
     if psam is not None:
         seats.insert(PSAM_NUMBER, psam)
     with closing(places):
-        links, profiles = [], []
-        for number, seat in enumerate(seats):
-            if isinstance(seat, Path):
-                links.append(places.put_image(seat, number))
-                profiles.append(_profile(seat))
-            else:
-                name = PSAM_PROFILE if seat is psam else DEFAULT_PROFILE
-                links.append(places.put_reader(seat, number, name))
-                profiles.append(load_profile(name))
-        yield links, profiles
-
-
-def _profile(image: Path) -> CardProfile:
-    return load_profile(DEFAULT_PROFILE if image.suffix == CANONICAL else load_image(image).profile)
+        links = [
+            places.put_image(seat, number)
+            if isinstance(seat, Path)
+            else places.put_reader(seat, number, PSAM_PROFILE if seat is psam else DEFAULT_PROFILE)
+            for number, seat in enumerate(seats)
+        ]
+        yield links, [places.profiles[number] for number in range(len(links))]
 
 
 def _ran(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kaguan.apdu.errors import TapeError
+from kaguan.apdu.tape import Tape, parse
 from kaguan.terminal.scripts.read import MOST_BYTES, Dialect, decoded, read_script, recognised
 from kaguan.terminal.scripts.script import CardScript, ScriptSyntaxError
 
@@ -23,6 +25,24 @@ def script_file(path: Path, dialect: Dialect | None = None) -> CardScript:
             raise
         hint = f"{error.message} (read as {chosen}: --format names another)"
         raise ScriptSyntaxError(hint, file=error.file, line=error.line, column=error.column) from error
+
+
+def tape_file(path: Path) -> Tape:
+    """The tape in this file, with what it includes.
+
+    Raises:
+        TapeError: there is no such file, or it is no tape.
+    """
+    return parse(_tape_text(path), file=str(path), include=lambda name: _tape_text(beside(path.parent, name)))
+
+
+def _tape_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TapeError("there is no such file", file=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise TapeError(f"byte {error.start} is no UTF-8: save the tape as UTF-8", file=str(path)) from None
 
 
 def script_text(path: Path) -> str:

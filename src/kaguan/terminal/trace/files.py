@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, TextIO
 
 from kaguan.apdu.link import Link
 from kaguan.apdu.tape import Replay
@@ -30,43 +29,40 @@ class TraceFile:
             OSError: it cannot be written.
         """
         self._lock = Lock()
-        self._binary: BinaryIO | None = None
-        self._text: TextIO | None = None
-        if path.suffix == CAPTURE:
-            self._binary = path.open("wb")
-            self._binary.write(capture_header())
-        else:
-            self._text = sys.stderr if path == SCREEN else path.open("w", encoding="utf-8", newline="\n")
-        self._owned = path != SCREEN
-        self._sink = self._writer(path.suffix, profile)
+        self._file = None if path == SCREEN else path.open("wb")
+        self._sink = self._form(path.suffix, profile)
 
     def __call__(self, event: TraceEvent) -> None:
         """Write this event, whole: cards in several readers have a thread each."""
         with self._lock:
             self._sink(event)
-            (self._binary or self._text_file).flush()
+            (self._file or sys.stderr).flush()
 
     def close(self) -> None:
         """The file is complete. Closing twice is harmless."""
-        if self._owned:
-            (self._binary or self._text_file).close()
+        if self._file is not None:
+            self._file.close()
 
-    @property
-    def _text_file(self) -> TextIO:
-        assert self._text is not None  # noqa: S101 - one of both is there
-        return self._text
-
-    def _writer(self, suffix: str, profile: CardProfile) -> Sink:
-        if self._binary is not None:
-            binary = self._binary
-            return lambda event: binary.write(gsmtap_packet(event))
-        text = self._text_file
+    def _form(self, suffix: str, profile: CardProfile) -> Sink:
+        if suffix == CAPTURE:
+            self._write(capture_header())
+            return lambda event: self._write(gsmtap_packet(event))
         if suffix == CANONICAL:
-            return lambda event: text.write(jsonl_line(event))
+            return lambda event: self._say(jsonl_line(event))
         if suffix == TAPE:
-            return TapeWriter(text.write)
+            return TapeWriter(self._say)
         narrator = Narrator(profile)
-        return lambda event: text.writelines(f"{line}\n" for line in narrator.lines(event))
+        return lambda event: self._say("".join(f"{line}\n" for line in narrator.lines(event)))
+
+    def _say(self, text: str) -> None:
+        if self._file is None:
+            sys.stderr.write(text)
+        else:
+            self._file.write(text.encode())
+
+    def _write(self, raw: bytes) -> None:
+        assert self._file is not None  # noqa: S101 - the screen takes text alone
+        self._file.write(raw)
 
 
 class Tracing:
