@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from kaguan.emulator.faults import Faults
 from kaguan.terminal.consent import CONSENT, WantedReader
 
 READER_HELP = "A PC/SC reader: its number, or a part of its name."
@@ -54,6 +53,8 @@ def FAULTS(command: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - i
 
     @wraps(command)
     def take(*, faults: tuple[str, ...], fault_seed: int, **values: Any) -> None:
+        from kaguan.emulator.faults import Faults
+
         command(faults=Faults(*faults, seed=fault_seed), **values)
 
     return click.option(
