@@ -22,9 +22,9 @@ from kaguan.emulator.module_stock import security_module
 from kaguan.emulator.native_stock import native_card
 from kaguan.emulator.purse_stock import purse_card
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION, specimen_holder, specimen_vault
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from scenes import BANKING, SOCIAL

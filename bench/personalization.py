@@ -8,12 +8,12 @@ from pathlib import Path
 from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.check import check_card
 from kaguan.personalization.keystore import add_factory_key, key_orders
-from kaguan.personalization.order import open_order
-from kaguan.personalization.recipe import KEYS_AT_ONCE, make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.order.reading import open_order
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION
+from kaguan.personalization.station.check import check_card
+from kaguan.personalization.station.recipe import KEYS_AT_ONCE, make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from kaguan.vault.ceremony import hold_test_ceremony

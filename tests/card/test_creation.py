@@ -13,9 +13,9 @@ from kaguan.card_os.profile import FREE, FileKind
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
 from kaguan.card_os.profile.rules import parse_rule
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import specimen_holder, specimen_keys
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.script import converse
 
 FACTOR = blank().atr[-8:]

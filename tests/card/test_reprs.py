@@ -10,8 +10,8 @@ from kaguan.card_os.outcome import Outcome
 from kaguan.card_os.profile import FREE, NEVER, FileKind
 from kaguan.card_os.session import PendingTransaction, Session
 from kaguan.card_os.writes import PutBytes, PutElementary, PutRecord, PutRecords
-from kaguan.personalization.order_writer import OrderedCard, OrderedTask
-from kaguan.personalization.pipetext import Line
+from kaguan.personalization.order.pipetext import Line
+from kaguan.personalization.order.writing import OrderedCard, OrderedTask
 from properties.bank_scenes import BANK_SCENES
 from properties.native_scenes import NATIVE_SCENES
 from properties.scenes import SCENES, Scene

@@ -25,10 +25,10 @@ from kaguan.cms.services.purchase import authorise_purchase, record_purchase
 from kaguan.cms.services.stock import receive_stock
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
-from kaguan.personalization.returnfile import ReturnRow
+from kaguan.personalization.order.returnfile import ReturnRow
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION, specimen_holder, specimen_vault
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.conversations.load import begin_load as initialize_load

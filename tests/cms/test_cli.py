@@ -21,7 +21,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.refusals import IllegalTransition, NotFound, RuleTableError
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
-from kaguan.personalization.returnfile import write_return
+from kaguan.personalization.order.returnfile import write_return
 from personalization.orders import Order, holder
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from kaguan.cms.services.load import begin_load, confirm_load
 from kaguan.cms.services.orders import OrderRow, order_cards
 from kaguan.cms.services.set_up import found, register_institution, register_operator
 from kaguan.cms.services.stock import receive_stock
-from kaguan.personalization.returnfile import ReturnRow
+from kaguan.personalization.order.returnfile import ReturnRow
 
 BANK = "95588"
 OTHER_BANK = "95599"

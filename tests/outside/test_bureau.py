@@ -14,7 +14,7 @@ from kaguan.card_os.image import CardImage
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.stock import blank_chip
 from kaguan.emulator.vpcd import InsertedCard
-from kaguan.personalization.returnfile import read_return
+from kaguan.personalization.order.returnfile import read_return
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.script import converse
 from outside.readers import Readers, environment

@@ -15,8 +15,8 @@ from stdnum.iso7064 import mod_11_2
 from kaguan.apdu import textcodec
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.identifiers import card_number_check_character
-from kaguan.personalization.holder_rules import FieldWidth, HolderRules
-from kaguan.personalization.order import HOLDER_COLUMNS, TASK_COLUMNS
+from kaguan.personalization.order.holder_rules import FieldWidth, HolderRules
+from kaguan.personalization.order.reading import HOLDER_COLUMNS, TASK_COLUMNS
 
 LIST_NAME = "P_0000000009_20261101080000_V01_S_0_990100_95588.txt"
 TODAY = date(2026, 11, 22)

@@ -14,14 +14,14 @@ from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.cli import card as card_door
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.check import CheckVerdict, check_card
 from kaguan.personalization.cli import order as order_door
-from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
-from kaguan.personalization.order import Holder, open_order
-from kaguan.personalization.order_check import check_order
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.order.check import check_order
+from kaguan.personalization.order.holder_rules import HolderRules, absent_columns, layout_of
+from kaguan.personalization.order.reading import Holder, open_order
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION, SERIAL, specimen_card, specimen_holder, specimen_vault
+from kaguan.personalization.station.check import CheckVerdict, check_card
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from kaguan.vault.secret import Pin

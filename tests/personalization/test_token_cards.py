@@ -20,12 +20,12 @@ from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image, save_image
 from kaguan.emulator.stock import FACTORY_TRANSPORT_KEY, blank_chip
-from kaguan.personalization.check import check_card
 from kaguan.personalization.keystore import key_orders
-from kaguan.personalization.order import open_order
-from kaguan.personalization.recipe import make_card, written_keys
-from kaguan.personalization.record import prepare
+from kaguan.personalization.order.reading import open_order
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION, SERIAL
+from kaguan.personalization.station.check import check_card
+from kaguan.personalization.station.recipe import make_card, written_keys
 from kaguan.terminal.cardkeys import TRANSPORT_LABEL, CardKeys
 from kaguan.terminal.conversations.blocking import block_application, unblock_application
 from kaguan.terminal.conversations.files import select_dedicated

@@ -11,9 +11,9 @@ from kaguan.card_os.profile import FREE, NEVER, AccessRule, FileKind, load_profi
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
 from kaguan.card_os.profile.keydata import TYPE_OF_USAGE, KeyHeader, PinHeader
 from kaguan.card_os.profile.rules import pin_right
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import PersoRecord, prepare
+from kaguan.personalization.preparation.record import PersoRecord, prepare
 from kaguan.personalization.specimen import specimen_holder, specimen_keys
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from kaguan.vault.ciphers import Algorithm

@@ -18,9 +18,9 @@ from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.faults import Faults
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import SERIAL, specimen_holder, specimen_vault
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.ministry import CardName, Contacts, FilePinPad, MinistryTerminal, Number, Slot
 from kaguan.terminal.ministry.messages import reply

@@ -133,7 +133,7 @@ def stock() -> None:
 def stock_receive(request: Request, return_file: Path, outlet: str) -> None:
     """Take the cards of the bureau's good RETURN_FILE into stock."""
     from kaguan.cms.services.stock import receive_stock
-    from kaguan.personalization.returnfile import read_return
+    from kaguan.personalization.order.returnfile import read_return
 
     with return_file.open("rb") as stream:
         rows = list(read_return(stream, file=return_file.name))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kaguan.apdu.errors import OrderError
 from kaguan.cms.services.orders import OrderRow
-from kaguan.personalization.order import Holder, OrderFile, Task, open_order
+from kaguan.personalization.order.reading import Holder, OrderFile, Task, open_order
 
 
 def read_order_rows(path: Path) -> tuple[str, list[OrderRow]]:

@@ -30,13 +30,13 @@ from kaguan.demo.town import found_town
 from kaguan.durable import whole_file
 from kaguan.emulator.faults import tearing
 from kaguan.emulator.imagefile import FileCard
-from kaguan.personalization.holder_rules import HolderRules
-from kaguan.personalization.job import Counts
+from kaguan.personalization.job.job import Counts
 from kaguan.personalization.keystore import open_store
-from kaguan.personalization.line import CARDS, LineOrder, run_line
-from kaguan.personalization.order import Holder, OrderName, Task, open_order
-from kaguan.personalization.order_writer import OrderedCard, OrderedTask, write_order
-from kaguan.personalization.returnfile import read_return
+from kaguan.personalization.line.line import CARDS, LineOrder, run_line
+from kaguan.personalization.order.holder_rules import HolderRules
+from kaguan.personalization.order.reading import Holder, OrderName, Task, open_order
+from kaguan.personalization.order.returnfile import read_return
+from kaguan.personalization.order.writing import OrderedCard, OrderedTask, write_order
 from kaguan.terminal.refusals import CardBlocked, PinBlocked, PinRefused
 from kaguan.vault.secret import Pin
 

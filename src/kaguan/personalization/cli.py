@@ -14,14 +14,14 @@ import click
 
 from kaguan.apdu.errors import RuleBroken, VaultError
 from kaguan.card_os.profile import load_profile
-from kaguan.personalization.holder_rules import HolderRules, absent_columns, layout_of
-from kaguan.personalization.job import Counts
+from kaguan.personalization.job.job import Counts
 from kaguan.personalization.keys.token.cli import key_store
 from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore
 from kaguan.personalization.keystore import open_store, passphrase_path
-from kaguan.personalization.line import LineOrder, OrderRefused, job_counts, run_line
-from kaguan.personalization.order_check import OrderReport, check_order
-from kaguan.personalization.station_process import run_station
+from kaguan.personalization.line.line import LineOrder, OrderRefused, job_counts, run_line
+from kaguan.personalization.order.check import OrderReport, check_order
+from kaguan.personalization.order.holder_rules import HolderRules, absent_columns, layout_of
+from kaguan.personalization.station.process import run_station
 from kaguan.vault.secret import Secret
 
 PROFILE = click.option("--profile", default="ssc-v2", show_default=True, help="Card profile.")

@@ -17,9 +17,9 @@ from kaguan.emulator.native_stock import native_card
 from kaguan.emulator.purse_stock import purse_card
 from kaguan.emulator.stock import blank_chip
 from kaguan.personalization.keystore import add_factory_key, key_orders
-from kaguan.personalization.order import FieldKey, Holder
-from kaguan.personalization.recipe import make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.order.reading import FieldKey, Holder
+from kaguan.personalization.preparation.record import prepare
+from kaguan.personalization.station.recipe import make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from kaguan.vault.sealing import StoreKind

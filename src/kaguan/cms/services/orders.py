@@ -13,7 +13,7 @@ from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
-from kaguan.personalization.validity import years_after
+from kaguan.personalization.order.validity import years_after
 
 
 @dataclass(frozen=True, slots=True)

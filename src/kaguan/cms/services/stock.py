@@ -12,7 +12,7 @@ from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case, find_institution
 from kaguan.cms.services.use_case import use_case
-from kaguan.personalization.returnfile import ReturnRow
+from kaguan.personalization.order.returnfile import ReturnRow
 
 
 @dataclass(frozen=True, slots=True)

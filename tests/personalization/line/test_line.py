@@ -20,8 +20,8 @@ from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image
 from kaguan.personalization.keystore import key_orders, passphrase_path
-from kaguan.personalization.order import open_order
-from kaguan.personalization.returnfile import read_rejects, read_return
+from kaguan.personalization.order.reading import open_order
+from kaguan.personalization.order.returnfile import read_rejects, read_return
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.script import converse
 from kaguan.vault.ciphers import Algorithm

@@ -20,9 +20,9 @@ from kaguan.apdu.errors import CodecError
 from kaguan.apdu.identifiers import bank_card_number_ok, card_number_ok, citizen_number_ok
 from kaguan.card_os.profile import CardProfile, FieldSpec
 from kaguan.card_os.profile.values import encode_field
-from kaguan.personalization.fault import Fault
-from kaguan.personalization.order import HOLDER_COLUMNS, FieldKey, Holder, card_field
-from kaguan.personalization.validity import years_after
+from kaguan.personalization.order.fault import Fault
+from kaguan.personalization.order.reading import HOLDER_COLUMNS, FieldKey, Holder, card_field
+from kaguan.personalization.order.validity import years_after
 
 NAME, NAME_EXTENSION = "ssseef0609", "ssseef064e"
 NAME_WIDTH, NAME_EXTENSION_WIDTH = 30, 20

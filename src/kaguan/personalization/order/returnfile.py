@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple, Self, TypeVar
 
 from kaguan.apdu.errors import CodecError, OrderError
-from kaguan.personalization.order import Holder
-from kaguan.personalization.pipetext import Line, encode_line, lines, wrong_code_page
+from kaguan.personalization.order.pipetext import Line, encode_line, lines, wrong_code_page
+from kaguan.personalization.order.reading import Holder
 
 
 class ReturnRow(NamedTuple):

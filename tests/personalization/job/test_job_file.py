@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from kaguan.personalization.line import DATABASE
+from kaguan.personalization.line.line import DATABASE
 from terminal.doors import call
 
 

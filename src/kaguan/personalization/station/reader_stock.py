@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
-from kaguan.personalization.recipe import ChipState, chip_state
+from kaguan.personalization.station.recipe import ChipState, chip_state
 from kaguan.terminal.conversations.identity import read_issuer_data
 from kaguan.terminal.layers import for_conversation
 from kaguan.terminal.pcsc import open_reader, wait_for_card, wait_for_removal

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from kaguan.personalization.fault import Fault
+from kaguan.personalization.order.fault import Fault
 
 GREATEST_LIST_SIZE = 1 << 30
 GREATEST_PHOTO_SIZE = 200_000

@@ -18,7 +18,7 @@ from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpe
 from kaguan.card_os.profile.fcp import DF_DESCRIPTOR, LOAD, PURSE_DESCRIPTOR, READ, UPDATE, Fcp
 from kaguan.card_os.profile.keydata import KeyHeader, PinHeader
 from kaguan.card_os.profile.model import LogLayout
-from kaguan.personalization.record import IDENT_CODE, PersoRecord
+from kaguan.personalization.preparation.record import IDENT_CODE, PersoRecord
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import authenticate, get_challenge
 from kaguan.terminal.conversations.files import CHUNK, select_dedicated

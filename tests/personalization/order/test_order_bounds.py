@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaguan.apdu.errors import OrderError
-from kaguan.personalization.order import OrderFile, open_order
-from kaguan.personalization.order_archive import GREATEST_RATIO
-from kaguan.personalization.order_check import MOST_FAULTS, check_order
-from kaguan.personalization.validity import years_after
+from kaguan.personalization.order.archive import GREATEST_RATIO
+from kaguan.personalization.order.check import MOST_FAULTS, check_order
+from kaguan.personalization.order.reading import OrderFile, open_order
+from kaguan.personalization.order.validity import years_after
 from personalization.orders import RULES, Order, Task, holder
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from kaguan.apdu.errors import RuleBroken
 from kaguan.database import told_plainly
 from kaguan.durable import DiskFailed
-from kaguan.personalization.order import Holder
+from kaguan.personalization.order.reading import Holder
 
 MOST_ATTEMPTS = 3
 """Chips spent on one row before the row is rejected."""

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaguan.apdu.errors import OrderError
-from kaguan.personalization.order import FieldKey, Holder, OrderName, card_field, open_order
-from kaguan.personalization.order import Task as ReadTask
-from kaguan.personalization.order_check import check_order
+from kaguan.personalization.order.check import check_order
+from kaguan.personalization.order.reading import FieldKey, Holder, OrderName, card_field, open_order
+from kaguan.personalization.order.reading import Task as ReadTask
 from personalization.orders import LIST_NAME, PHOTO, RULES, Order, Task, holder, photo
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from kaguan.card_os.profile import load_profile
 from kaguan.durable import locked
-from kaguan.personalization.job import Job
+from kaguan.personalization.job.job import Job
 from kaguan.personalization.keys.tokenstore import store_of
 from kaguan.personalization.keystore import open_store
-from kaguan.personalization.line import CARDS, DATABASE, STATIONS_LOCK
-from kaguan.personalization.order import open_order
-from kaguan.personalization.reader_stock import ReaderStock
-from kaguan.personalization.station import EmulatedStock, Station, Stock
+from kaguan.personalization.line.line import CARDS, DATABASE, STATIONS_LOCK
+from kaguan.personalization.order.reading import open_order
+from kaguan.personalization.station.reader_stock import ReaderStock
+from kaguan.personalization.station.station import EmulatedStock, Station, Stock
 from kaguan.vault.guard import GuardedVault
 from kaguan.vault.secret import Secret
 

@@ -14,10 +14,10 @@ from kaguan.apdu import textcodec
 from kaguan.apdu.codecs import FieldFormat
 from kaguan.apdu.errors import CodecError
 from kaguan.card_os.profile import load_profile, profile_names
-from kaguan.personalization.fault import Fault
-from kaguan.personalization.holder_rules import FieldWidth, HolderRules, absent_columns, judge, layout_of
-from kaguan.personalization.order import HOLDER_COLUMNS, Holder
-from kaguan.personalization.order_check import check_order
+from kaguan.personalization.order.check import check_order
+from kaguan.personalization.order.fault import Fault
+from kaguan.personalization.order.holder_rules import FieldWidth, HolderRules, absent_columns, judge, layout_of
+from kaguan.personalization.order.reading import HOLDER_COLUMNS, Holder
 from personalization.orders import LAYOUT, PHOTO, RULES, Order, citizen_number, holder
 
 

@@ -13,7 +13,7 @@ from kaguan.apdu.errors import CodecError
 from kaguan.card_os.profile import CardProfile, FieldSpec, FileSpec
 from kaguan.card_os.profile.model import FilesMade
 from kaguan.card_os.profile.values import encode_field
-from kaguan.personalization.order import Holder
+from kaguan.personalization.order.reading import Holder
 from kaguan.vault.secret import Pin
 
 IDENT_CODE = ("SSSE", "EF05", 0x01)

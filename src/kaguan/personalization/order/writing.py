@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-from kaguan.personalization.order import DASHES, HOLDER_COLUMNS, TASK_COLUMNS, OrderName
-from kaguan.personalization.pipetext import encode_line
+from kaguan.personalization.order.pipetext import encode_line
+from kaguan.personalization.order.reading import DASHES, HOLDER_COLUMNS, TASK_COLUMNS, OrderName
 
 
 class OrderedCard(NamedTuple):

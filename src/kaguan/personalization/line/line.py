@@ -22,13 +22,13 @@ from typing import IO
 from kaguan.apdu.errors import LinkError, OrderError, RuleBroken
 from kaguan.card_os.profile import CardProfile
 from kaguan.durable import InUse, clear_parts, locked, whole_file, write_whole
-from kaguan.personalization.holder_rules import HolderRules
-from kaguan.personalization.job import Counts, Job, JobTerms, OtherOrder
+from kaguan.personalization.job.job import Counts, Job, JobTerms, OtherOrder
 from kaguan.personalization.keys.tokenstore import StoreAddress, store_of
 from kaguan.personalization.keystore import make_test_store, open_store, require_keys, require_kind
-from kaguan.personalization.order import Holder, open_order
-from kaguan.personalization.order_check import OrderReport, check_order
-from kaguan.personalization.returnfile import RejectRow, ReturnRow, write_rejects, write_return
+from kaguan.personalization.order.check import OrderReport, check_order
+from kaguan.personalization.order.holder_rules import HolderRules
+from kaguan.personalization.order.reading import Holder, open_order
+from kaguan.personalization.order.returnfile import RejectRow, ReturnRow, write_rejects, write_return
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 

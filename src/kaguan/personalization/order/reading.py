@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from kaguan.apdu.errors import CodecError, OrderError
-from kaguan.personalization.fault import Fault
-from kaguan.personalization.order_archive import DAMAGED, OrderArchive, printable
-from kaguan.personalization.pipetext import LONGEST_LINE, SAMPLE_SIZE, SEPARATOR, Line, lines, wrong_code_page
+from kaguan.personalization.order.archive import DAMAGED, OrderArchive, printable
+from kaguan.personalization.order.fault import Fault
+from kaguan.personalization.order.pipetext import LONGEST_LINE, SAMPLE_SIZE, SEPARATOR, Line, lines, wrong_code_page
 
 _TASK_HEADER = (
     "task_id|card_type|bank_id|recordcount|taskaddr|serid|sername|companyid|company|region_name|street|community"

@@ -13,11 +13,11 @@ from kaguan.card_os.profile import CardProfile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image, save_image
 from kaguan.emulator.stock import SERIAL_SIZE, blank_chip
-from kaguan.personalization.check import check_card
-from kaguan.personalization.job import Claim, Job
-from kaguan.personalization.order import Holder, OrderFile
-from kaguan.personalization.recipe import card_ident_code, make_card
-from kaguan.personalization.record import prepare
+from kaguan.personalization.job.job import Claim, Job
+from kaguan.personalization.order.reading import Holder, OrderFile
+from kaguan.personalization.preparation.record import prepare
+from kaguan.personalization.station.check import check_card
+from kaguan.personalization.station.recipe import card_ident_code, make_card
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.script import converse
 from kaguan.vault.secret import Pin

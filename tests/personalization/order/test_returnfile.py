@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from kaguan.apdu import textcodec
 from kaguan.apdu.errors import CodecError, OrderError
-from kaguan.personalization.order import Holder
-from kaguan.personalization.returnfile import (
+from kaguan.personalization.order.reading import Holder
+from kaguan.personalization.order.returnfile import (
     RejectRow,
     ReturnRow,
     read_rejects,

@@ -11,9 +11,9 @@ from kaguan.apdu.tlv import record
 from kaguan.card_os.image import CardImage
 from kaguan.card_os.writes import PutBytes, PutPin, PutRecord, PutRecords
 from kaguan.emulator.card import EmulatedCard
-from kaguan.personalization.check import check_card
-from kaguan.personalization.order import Holder
+from kaguan.personalization.order.reading import Holder
 from kaguan.personalization.specimen import specimen_card, specimen_holder, specimen_keys
+from kaguan.personalization.station.check import check_card
 from kaguan.terminal.script import converse
 from kaguan.vault.secret import Pin
 from kaguan.vault.vault import Usage

@@ -14,9 +14,9 @@ from functools import cache
 from kaguan.apdu.errors import KaguanError
 from kaguan.apdu.textcodec import normalise
 from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec
-from kaguan.personalization.order import FieldKey, Holder
-from kaguan.personalization.recipe import card_ident_code
-from kaguan.personalization.record import IDENT_CODE, default_text, gets_records
+from kaguan.personalization.order.reading import FieldKey, Holder
+from kaguan.personalization.preparation.record import IDENT_CODE, default_text, gets_records
+from kaguan.personalization.station.recipe import card_ident_code
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import authenticate_as, prove_genuine
 from kaguan.terminal.conversations.files import (

@@ -13,11 +13,11 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
-from kaguan.personalization.fault import Fault
-from kaguan.personalization.holder_rules import UNIQUE, HolderRules, judge
-from kaguan.personalization.order import Holder, OrderFile, Task
-from kaguan.personalization.order_archive import DAMAGED, OrderArchive, printable
-from kaguan.personalization.photo_rules import photo_reason
+from kaguan.personalization.order.archive import DAMAGED, OrderArchive, printable
+from kaguan.personalization.order.fault import Fault
+from kaguan.personalization.order.holder_rules import UNIQUE, HolderRules, judge
+from kaguan.personalization.order.photo_rules import photo_reason
+from kaguan.personalization.order.reading import Holder, OrderFile, Task
 
 MOST_FAULTS = 10_000
 """An order with more is beyond mending row by row; the judgement ends there, and the order is not to be made."""

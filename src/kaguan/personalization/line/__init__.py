@@ -1,0 +1,1 @@
+"""The line: an order comes in, stations work it off, return files go out."""

@@ -1,0 +1,1 @@
+"""Orders: what comes in from the authority or its bank, and what goes back."""

@@ -1,0 +1,1 @@
+"""Data preparation: from a holder's columns to a sealed record."""

@@ -1,0 +1,1 @@
+"""A station: one chip becomes one card."""
