@@ -33,7 +33,7 @@ from personalization.orders import Order
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 THREE = EXAMPLES / "order-3.zip"
 TWO_HUNDRED = EXAMPLES / "order-200.zip"
 

@@ -18,7 +18,7 @@ from kaguan.personalization.order.reading import FieldKey, Holder, OrderName, ca
 from kaguan.personalization.order.reading import Task as ReadTask
 from personalization.orders import LIST_NAME, PHOTO, RULES, Order, Task, holder, photo
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture
