@@ -19,7 +19,7 @@ from kaguan.durable import locked
 from kaguan.personalization.keys.storefile import lock_path
 from kaguan.vault.record import verify_record
 from personalization.keys.people import NAMES, OPEN, make_store, passphrase
-from personalization.test_line import THREE, assert_every_holder_has_one_card, kaguan
+from personalization.line.test_line import THREE, assert_every_holder_has_one_card, kaguan
 
 pytestmark = pytest.mark.slow
 
