@@ -1,4 +1,5 @@
-"""Card keys per second: from memory, and from a token one by one and in batches; and what else a token does.
+"""Card keys per second: from memory, and from a token one by one and in batches; and what else a token does, or a key
+service, which is a process of its own on this machine.
 
 The token is SoftHSM in this process: a real module has its own wire and its own rate, and the ratios are what tells.
 """
@@ -9,12 +10,18 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kaguan.apdu.command import CommandApdu
+from kaguan.personalization.keys.service.client import RemoteVault
+from kaguan.personalization.keys.service.identity import make_identity
 from kaguan.personalization.keys.token.making import EXCHANGE_LABEL, wrapped
-from kaguan.personalization.keys.tokenstore import TokenStore, token_session
+from kaguan.personalization.keys.tokenstore import TokenStore, store_of, token_session
+from kaguan.personalization.keystore import passphrase_path
 from kaguan.vault.checkvalue import check_value
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.messaging import Scheme
@@ -49,6 +56,37 @@ def vaults(folder: Path) -> tuple[SoftwareVault, TokenVault]:
         expected = check_value(key, algorithm)
         inside.unwrap(label, usage, algorithm, wrapped(inside, key), expected, under=EXCHANGE_LABEL, levels=levels)
     return software, inside
+
+
+@contextmanager
+def services(software: SoftwareVault, folder: Path) -> Iterator[dict[str, RemoteVault]]:
+    """The vault in memory behind a service of each kind."""
+    store = folder / "bench.store"
+    store.write_bytes(software.sealed(PIN, os.urandom))
+    passphrase_path(store).write_bytes(PIN.reveal())
+    service = make_identity(folder / "identities", ["127.0.0.1"], serves=True, days=1)
+    station = make_identity(folder / "identities", ["station"], serves=False, days=1)
+    places = {
+        "behind a service, Unix socket": (f"unix:{folder / 'keys'}", ()),
+        "behind a service, TLS 1.3": ("127.0.0.1:0", ("--identity", str(service))),
+    }
+    running = []
+    vaults = {}
+    try:
+        for name, (place, options) in places.items():
+            command = [sys.executable, "-m", "kaguan", "keys", "serve", str(store), "--listen", place, *options]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            running.append(process)
+            address = process.stdout.readline().split()[-1]
+            identity = f"?identity={station}" if options else ""
+            vaults[name] = RemoteVault(store_of(address + identity))
+        yield vaults
+    finally:
+        for vault in vaults.values():
+            vault.close()
+        for process in running:
+            process.terminate()
+            process.communicate()
 
 
 class Bench:
@@ -103,10 +141,15 @@ def main() -> None:
                 ),
             ],
         )
-        for title, name in (("a key wrapped for a chip", "written"), ("both MACs of a load", "loaded")):
-            memory = best_rate(getattr(software, name), 1)
-            token = best_rate(getattr(inside, name), 1, calls_at_once=10)
-            show(title, [Figure("in memory", memory), Figure("in the token", token, memory)])
+        with services(software.vault, Path(folder)) as remote:
+            for title, name in (("a key wrapped for a chip", "written"), ("both MACs of a load", "loaded")):
+                memory = best_rate(getattr(software, name), 1)
+                token = best_rate(getattr(inside, name), 1, calls_at_once=10)
+                behind = [
+                    Figure(where, best_rate(getattr(Bench(vault), name), 1, calls_at_once=10), memory)
+                    for where, vault in remote.items()
+                ]
+                show(title, [Figure("in memory", memory), Figure("in the token", token, memory), *behind])
         inside.vault.close()
 
 

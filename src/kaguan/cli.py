@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import click
 
 from kaguan import __version__
 from kaguan.apdu.errors import KaguanError
+from kaguan.rooms.cli import Door, Rooms
 
 DISK_FAILED = 5
 STOPPED = 130  # by Ctrl-C, as shells say it
 BUG = 70
 
 
-class Door(NamedTuple):
-    """Where a command group lives, and its line in the help, which must not cost an import."""
-
-    module: str
-    group: str
-    help: str
-
-
 DOORS: Mapping[str, Door] = {
     "demo": Door("kaguan.demo.cli", "demo", "The main job from order to reissued card, on embedded defaults."),
-    "order": Door("kaguan.personalization.cli", "order", "Order files: what is wrong with them."),
+    "order": Door("kaguan.personalization.formats.cli", "order", "Order files: check, totals, from sheets."),
+    "bank": Door("kaguan.personalization.formats.cli", "bank", "The bank's files: opening request, answer, accounts."),
     "perso": Door("kaguan.personalization.cli", "perso", "Personalization: from an order to sealed cards."),
     "keys": Door("kaguan.personalization.keys.cli", "keys", "Key stores: ceremonies, states, counters, key blocks."),
     "card": Door("kaguan.emulator.cli", "card", "Emulated cards: make, show, compare."),
@@ -45,29 +37,7 @@ DOORS: Mapping[str, Door] = {
 }
 
 
-class Rooms(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all doors."""
-        return list(DOORS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command behind the door."""
-        door = DOORS.get(cmd_name)
-        if door is None:
-            return None
-        command = getattr(importlib.import_module(door.module), door.group)
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above says so
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the doors into the help."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, door.help) for name, door in DOORS.items()])
-
-
-@click.group(cls=Rooms, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Rooms, doors=DOORS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def kaguan() -> None:
     """Kaguan (卡管): social security card emulator and card management.

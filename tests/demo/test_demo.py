@@ -59,7 +59,7 @@ def test_the_seven_steps_can_be_read_and_a_second_run_starts_anew(tmp_path):
         for fact in facts:
             assert fact in told(first.stdout, title)
     named = [Path(line.strip().split("  ")[0]) for line in first.stdout.split("Look at what was made")[1].splitlines()]
-    assert len([path for path in named if path.is_relative_to(out) and path.is_file()]) == 5
+    assert len([path for path in named if path.is_relative_to(out) and path.is_file()]) >= 5
 
     left_over = out / "left-over"
     left_over.touch()

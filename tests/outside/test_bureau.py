@@ -1,89 +1,130 @@
-"""The bureau's line at a real PC/SC reader, with somebody who changes the cards as the line asks for it."""
+"""The bureau's line at real PC/SC readers, with somebody who changes the cards as the stations ask for it."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import secrets
+from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from card.cards import PROFILE, specimen
+from kaguan.apdu.link import Link
 from kaguan.card_os.image import CardImage
+from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
+from kaguan.emulator.faults import Faults
+from kaguan.emulator.purse_stock import purse_card
 from kaguan.emulator.stock import blank_chip
-from kaguan.emulator.vpcd import InsertedCard
 from kaguan.personalization.order.returnfile import read_return
 from kaguan.terminal.conversations.identity import read_identity
 from kaguan.terminal.script import converse
-from outside.readers import Readers, environment
+from outside.bureau_people import Operator, job_report, run_line
+from outside.programs import need, need_pyscard
+from outside.readers import Readers, private_readers
+from personalization.station.benches import order_of
 
+pytestmark = pytest.mark.slow
 ORDER = Path(__file__).parents[2] / "examples" / "order-3.zip"
 
 
-class Operator:
-    """Does what the line says: puts the next chip in, takes the card out."""
-
-    def __init__(self, readers: Readers, chips: Iterator[CardImage]) -> None:
-        self._port = readers.ports[0]
-        self._chips = chips
-        self._inserted: InsertedCard | None = None
-        self.card: EmulatedCard | None = None
-        self.finished: list[EmulatedCard] = []
-        self.heard: list[str] = []
-
-    def hear(self, line: str) -> None:
-        """Do what the line says."""
-        self.heard.append(line)
-        if "put a" in line:
-            self.card = EmulatedCard(next(self._chips))
-            self._inserted = InsertedCard(self.card, port=self._port)
-        if "take it out" in line:
-            assert self._inserted is not None
-            assert self.card is not None
-            self._inserted.pull_out()
-            self._inserted = None
-            if "is finished" in line:
-                self.finished.append(self.card)
-
-    def leave(self) -> None:
-        """Nothing is left in the reader."""
-        if self._inserted is not None:
-            self._inserted.pull_out()
+@pytest.fixture
+def four(tmp_path: Path) -> Iterator[Readers]:
+    """Four empty virtual readers of a service of their own, which only the programs of the test see."""
+    need("pcscd")
+    need_pyscard()
+    folder = tmp_path / "pcsc"
+    folder.mkdir()
+    with private_readers(folder, 4) as found:
+        yield found
 
 
-@pytest.mark.slow
-def test_an_order_is_written_onto_chips_in_a_reader(readers: Readers, tmp_path: Path) -> None:
+def blanks() -> Iterator[EmulatedCard]:
+    """Blank chips, one after another."""
+    return (EmulatedCard(blank(number)) for number in count(1))
+
+
+def blank(number: int) -> CardImage:
+    """A blank chip of the factory."""
+    return blank_chip(PROFILE, bytes((38, 17, 1, 1, *number.to_bytes(2, "big"))))
+
+
+def chip_of(link: Link) -> EmulatedCard:
+    """The chip behind whatever is laid over it, with power on it."""
+    chip = link if isinstance(link, EmulatedCard) else link.link
+    assert isinstance(chip, EmulatedCard)
+    chip.reset()
+    return chip
+
+
+def assert_every_row_has_one_card(out: Path, operator: Operator, rows: int) -> None:
+    """Return file, finished cards and report tell the same."""
+    with (out / "return-good.txt").open("rb") as file:
+        returned = list(read_return(file))
+    cards = [chip_of(link) for link in operator.finished]
+    on_cards = Counter(converse(card, read_identity(PROFILE)).card_no for card in cards)
+    assert on_cards == Counter(row.card_no for row in returned)
+    assert set(on_cards.values()) == {1}
+    assert len(returned) == rows
+    assert {row.atr for row in returned} == {card.atr.hex().upper() for card in cards}
+    (balance,) = job_report(out)["balance"]
+    assert (balance["good"], balance["missing"], balance["at_work"]) == (rows, 0, 0)
+    assert job_report(out)["state"] == "closed"
+
+
+def test_an_order_is_written_onto_chips_in_a_reader(four: Readers, tmp_path: Path) -> None:
     """One of the chips is somebody's card, and stays as it is."""
-    blanks = (blank_chip(PROFILE, bytes((38, 17, 1, 1, 1, number))) for number in range(9))
-    somebodys = specimen()
-    operator = Operator(readers, iter([next(blanks), somebodys, *blanks]))
-    command = [sys.executable, "-m", "kaguan", "perso", "run", str(ORDER), "--out", str(tmp_path)]
-    command += ["--backend", "pcsc", "--reader", readers.names[0]]
-    line = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment(readers) | {"PYTHONUNBUFFERED": "1"}
-    )
-    try:
-        assert line.stdout is not None
-        for said in line.stdout:
-            operator.hear(said)
-        assert line.wait(60) == 0, operator.heard
-    finally:
-        line.kill()
-        line.wait()
-        line.stdout.close()
-        operator.leave()
-    with (tmp_path / "return-good.txt").open("rb") as file:
-        rows = list(read_return(file))
-    on_cards = [converse(card, read_identity(PROFILE)).card_no for card in map(repowered, operator.finished)]
-    assert sorted(on_cards) == sorted(row.card_no for row in rows)
-    assert len(rows) == 3
-    assert {row.atr for row in rows} == {card.atr.hex().upper() for card in operator.finished}
+    stock, somebodys = blanks(), EmulatedCard(specimen())
+    operator = Operator.at(four, [next(stock), somebodys, next(stock), next(stock)])
+    operator.slots = dict(list(operator.slots.items())[:1])
+    assert run_line(four, operator, ORDER, "--out", tmp_path / "job") == 0, operator.heard
+    assert_every_row_has_one_card(tmp_path / "job", operator, 3)
     assert any("may be somebody's card" in said for said in operator.heard)
+    assert operator.binned == [somebodys]
+    assert somebodys.image == specimen()
 
 
-def repowered(card: EmulatedCard) -> EmulatedCard:
-    """The card with power on it."""
-    card.reset()
-    return card
+def test_four_readers_and_all_that_people_put_into_them(four: Readers, tmp_path: Path) -> None:
+    """Cards pulled out in the middle and put into another reader, finished ones, foreign ones, another factory's."""
+    stock = blanks()
+    foreign_key = blank(900)._replace(keys={
+        address: tuple(key._replace(value=secrets.token_bytes(16)) for key in found)
+        for address, found in blank(900).keys.items()
+    })  # fmt: skip
+    strangers: list[Link] = [
+        EmulatedCard(specimen()),
+        EmulatedCard(purse_card(load_profile("pboc-purse"), bytes(6))),
+        EmulatedCard(foreign_key),
+    ]
+    torn = [next(stock) for _ in range(4)]
+    pulled = [
+        Faults(f"remove@{where}").on(chip)
+        for where, chip in zip(("CREATE FILE#5", "WRITE KEY", "UPDATE BINARY", "ACTIVATE FILE"), torn, strict=True)
+    ]
+    sealed = next(stock)
+    untold = Faults("remove@INTERNAL AUTHENTICATE").on(sealed)
+    heap: list[Link] = [pulled[0], strangers[0], untold, pulled[1], next(stock), strangers[1], pulled[2], sealed]
+    heap += [
+        torn[0],
+        pulled[3],
+        strangers[2],
+        torn[1],
+        torn[2],
+        strangers[0],
+        torn[3],
+        *(next(stock) for _ in range(9)),
+    ]
+    operator = Operator.at(four, heap)
+    order = order_of(tmp_path / "order.zip", 12)
+    code = run_line(four, operator, order, "--out", tmp_path / "job", "--lease", 20)
+    assert code == 0, operator.heard
+    assert_every_row_has_one_card(tmp_path / "job", operator, 12)
+    report = job_report(tmp_path / "job")
+    used = {chip.atr for chip in map(chip_of, operator.finished)}
+    assert {chip.atr for chip in torn} <= used, "every torn chip became somebody's card"
+    # The sealed one is believed, unless another reader had made its row's card by then: it is dead in that case.
+    dead = [] if sealed.atr in used else [sealed]
+    assert report["balance"][0]["rejected"] == len([*strangers, *dead]), report["rejects"]
+    assert len(report["rejects"]) == len([*strangers, *dead])

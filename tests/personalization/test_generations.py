@@ -14,8 +14,8 @@ from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.cli import card as card_door
 from kaguan.emulator.imagefile import load_image
 from kaguan.emulator.stock import blank_chip
-from kaguan.personalization.cli import order as order_door
 from kaguan.personalization.order.check import check_order
+from kaguan.personalization.order.cli import order as order_door
 from kaguan.personalization.order.holder_rules import HolderRules, absent_columns, layout_of
 from kaguan.personalization.order.reading import Holder, open_order
 from kaguan.personalization.preparation.record import prepare

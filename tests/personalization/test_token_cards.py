@@ -24,6 +24,7 @@ from kaguan.personalization.keystore import key_orders
 from kaguan.personalization.order.reading import open_order
 from kaguan.personalization.preparation.record import prepare
 from kaguan.personalization.specimen import REGION, SERIAL
+from kaguan.personalization.station.batch import prepare_cards
 from kaguan.personalization.station.check import check_card
 from kaguan.personalization.station.recipe import make_card, written_keys
 from kaguan.terminal.cardkeys import TRANSPORT_LABEL, CardKeys
@@ -156,7 +157,6 @@ def test_keys_of_many_cards_come_in_one_call_for_each_master(vaults, monkeypatch
     """Then every chip finds its keys at hand, and the token is asked for none of them again."""
     _, inside = vaults
     chips = [EmulatedCard(blank_chip(PROFILE, number.to_bytes(6, "big"))) for number in range(1, 6)]
-    cards = [CardKeys(inside, PROFILE, REGION, chip.atr) for chip in chips]
     calls: list[int] = []
     encipher = inside._tree.encipher
 
@@ -166,8 +166,8 @@ def test_keys_of_many_cards_come_in_one_call_for_each_master(vaults, monkeypatch
 
     inside.forget()
     monkeypatch.setattr(inside._tree, "encipher", counted)
-    inside.prepare([ref for keys in cards for ref in written_keys(keys)])
-    assert calls == [len(cards) * 16] * len(written_keys(cards[0]))
+    cards = prepare_cards(inside, PROFILE, REGION, [chip.atr for chip in chips])
+    assert calls == [len(cards) * 16] * len(list(written_keys(cards[0])))
     calls.clear()
     inside.prepare(written_keys(cards[0]))
     assert not calls
@@ -215,7 +215,7 @@ def test_an_order_is_made_with_keys_that_nobody_has_seen(own: SoftToken, tmp_pat
     made = kaguan(own, "keys", "token", "make", name, "--kind", "test")
     assert made.returncode == 0, made.stderr
     again = kaguan(own, "keys", "token", "make", name, "--kind", "test")
-    assert again.stdout.startswith("0 keys made, 58 in the test store")
+    assert again.stdout.startswith("0 keys made, 60 in the test store")
     other = kaguan(own, "keys", "token", "make", name, "--kind", "live")
     assert (other.returncode, "is a test store" in other.stderr) == (6, True)
     listed = json.loads(kaguan(own, "keys", "token", "list", name, "--json").stdout)
@@ -253,8 +253,8 @@ def test_stations_never_try_a_wrong_pin(own: SoftToken, tmp_path: Path):
 @pytest.mark.slow
 def test_a_factory_sends_its_transport_key_wrapped(own: SoftToken, tmp_path: Path):
     name, pin = f"pkcs11:{LABEL}", ("--pin-file", own.folder / "pin")
-    assert kaguan(own, "keys", "token", "make", name, "--kind", "live", *pin).returncode == 0
-    assert f"\n{TRANSPORT_LABEL} " not in kaguan(own, "keys", "token", "list", name, *pin).stdout
+    assert kaguan(own, "keys", "token", "make", name, "--kind", "test", *pin).returncode == 0
+    assert "\nFACTORY.LOT " not in kaguan(own, "keys", "token", "list", name, *pin).stdout
     pem = tmp_path / "exchange.pem"
     assert kaguan(own, "keys", "token", "exchange", name, "--out", pem, *pin).returncode == 0
     (tmp_path / "key").write_bytes(FACTORY_TRANSPORT_KEY)
@@ -264,7 +264,7 @@ def test_a_factory_sends_its_transport_key_wrapped(own: SoftToken, tmp_path: Pat
         check=True,
     )  # fmt: skip
     (tmp_path / "sent.hex").write_text((tmp_path / "sent").read_bytes().hex())
-    words = ("keys", "token", "import", name, tmp_path / "sent.hex", "--label", TRANSPORT_LABEL, "--usage", "transport",
+    words = ("keys", "token", "import", name, tmp_path / "sent.hex", "--label", "FACTORY.LOT", "--usage", "transport",
              "--levels", 1, "--under", "kaguan-exchange", *pin, "--check-value")  # fmt: skip
     wrong = kaguan(own, *words, "000000")
     assert (wrong.returncode, "expected was 000000" in wrong.stderr) == (6, True)

@@ -103,6 +103,13 @@ def test_keys_of_a_store(card: Path, tmp_path: Path) -> None:
     assert "KEY_VER1        failed" in "\n".join(ended.lines)
 
 
+def test_test_keys_judge_no_card_of_people(card: Path, tmp_path: Path) -> None:
+    store = tmp_path / "test.keys"
+    make_test_store(store, PROFILE)
+    ended = call("conform", "--card", card, "--keys", store, "--region", "310100")
+    assert (ended.code, "name the right store" in ended.complaint) == (5, True)
+
+
 def test_the_pin_is_asked_for(card: Path) -> None:
     assert call("conform", "--card", card, "--ask-pin", typed="123456\n").code == 0
     wrong = call("conform", "--card", card, "--ask-pin", typed="654321\n")

@@ -115,9 +115,10 @@ def twins(token: SoftToken, masters: list, **options) -> tuple[SoftwareVault, ob
     session = TokenSession(TokenAddress(token.module, LABEL), PIN, writes=True, **options)
     inside = TokenVault.founded(session, StoreKind.TEST)
     for label, usage, value, levels, version in masters:
-        software.import_components(label, usage, Algorithm.TDES, [Secret(value)], None, levels=levels, version=version)
+        algorithm = Algorithm.AES if len(value) == Algorithm.AES.key_size else Algorithm.TDES
+        software.import_components(label, usage, algorithm, [Secret(value)], None, levels=levels, version=version)
         inside.unwrap(
-            *(label, usage, Algorithm.TDES, token.wrapped(value), check_value(value, Algorithm.TDES)),
+            *(label, usage, algorithm, token.wrapped(value), check_value(value, algorithm)),
             under=ZONE_LABEL,
             levels=levels,
             version=version,

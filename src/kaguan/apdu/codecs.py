@@ -32,17 +32,21 @@ class FieldFormat(StrEnum):
     TLV = "tlv"
 
 
+_AN, _CN, TLV = FieldFormat.AN, FieldFormat.CN, FieldFormat.TLV
+"""By their own names for what every field asks: an enumeration takes ten times as long to find them."""
+
+
 def encode(fmt: FieldFormat, width: int, text: str) -> bytes:
     """Exactly `width` bytes that hold the value.
 
     Raises:
         CodecError: the value is too long, or has characters that the format does not know.
     """
-    if fmt is FieldFormat.AN:
+    if fmt is _AN:
         return _encode_text(width, text)
-    if fmt is FieldFormat.CN:
+    if fmt is _CN:
         return encode_digits(width, text)
-    if fmt is FieldFormat.TLV:
+    if fmt is TLV:
         raise CodecError("a nested record is written by the profile that knows its fields")
     return _encode_hex(width, text)
 
@@ -57,10 +61,10 @@ def decode(fmt: FieldFormat, width: int, raw: bytes) -> str:
     """
     if len(raw) != width:
         raise CodecError(f"the field has {width} bytes, these are {len(raw)}")
-    if fmt is FieldFormat.AN:
+    if fmt is _AN:
         # A field that personalization never touched may still hold the erased state of the memory.
         return "" if raw == b"\xff" * width else textcodec.decode(raw.rstrip(b"\0"))
-    return decode_digits(raw) if fmt is FieldFormat.CN else raw.hex().upper()
+    return decode_digits(raw) if fmt is _CN else raw.hex().upper()
 
 
 def _encode_text(width: int, text: str) -> bytes:

@@ -77,8 +77,10 @@ class CommandApdu(NamedTuple):
     def __bytes__(self) -> bytes:
         cla, ins, p1, p2, data, ne = self
         if len(data) <= SHORT_DATA and (ne is None or ne <= SHORT_NE):
-            le = b"" if ne is None else bytes((ne & 0xFF,))
-            return bytes((cla, ins, p1, p2, len(data))) + data + le if data else bytes((cla, ins, p1, p2)) + le
+            if not data:
+                return bytes((cla, ins, p1, p2) if ne is None else (cla, ins, p1, p2, ne & 0xFF))
+            raw = bytes((cla, ins, p1, p2, len(data))) + data
+            return raw if ne is None else raw + bytes((ne & 0xFF,))
         if len(data) > LONG_DATA or (ne or 0) > LONG_NE:
             raise ApduSyntaxError(f"{len(data)} data bytes or Ne {ne}: more than an extended APDU holds")
         body = b"\0" + (len(data).to_bytes(2, "big") + data if data else b"")

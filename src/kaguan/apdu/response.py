@@ -7,6 +7,8 @@ from typing import NamedTuple
 from kaguan.apdu.errors import ApduSyntaxError
 from kaguan.apdu.status import OK, StatusWord
 
+_new = tuple.__new__  # as in `apdu.command`
+
 
 class ResponseApdu(NamedTuple):
     """What the card answered."""
@@ -24,7 +26,7 @@ class ResponseApdu(NamedTuple):
         if len(raw) < 2:
             raise ApduSyntaxError(f"a response has at least 2 bytes, this has {len(raw)}")
         sw = raw[-2] << 8 | raw[-1]
-        return cls(raw[:-2], OK if sw == OK else StatusWord(sw))
+        return _new(cls, (raw[:-2], OK if sw == 0x9000 else StatusWord(sw)))
 
     def __bytes__(self) -> bytes:
         return self.data + bytes(self.sw)

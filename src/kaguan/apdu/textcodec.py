@@ -75,7 +75,9 @@ class SplitText(NamedTuple):
 
 def normalise(text: str) -> str:
     """The same text, with real characters for private-use ones and U+00B7 for every middle dot."""
-    return text.translate(_TO_REAL) if _NOT_NORMAL.search(text) else text
+    if text.isascii() or not _NOT_NORMAL.search(text):
+        return text
+    return text.translate(_TO_REAL)
 
 
 def encode(text: str) -> bytes:

@@ -131,9 +131,8 @@ class CardKey(NamedTuple):
         """The same key with so many tries left."""
         # Spelled out, because `_replace` costs three times as much and every authentication does it twice.
         usage, reference, version, algorithm, value, _, tries, use, change, next_state, messaging, code = self
-        return CardKey(
-            usage, reference, version, algorithm, value, tries_left, tries, use, change, next_state, messaging, code
-        )
+        after = usage, reference, version, algorithm, value, tries_left, tries, use, change, next_state, messaging, code
+        return _new(CardKey, after)
 
     def __repr__(self) -> str:
         return f"<CardKey {self.usage} {self.reference:02X} version {self.version}>"

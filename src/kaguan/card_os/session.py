@@ -97,7 +97,7 @@ class Session(NamedTuple):
 
     def at(self, file: Address, record: int = 0) -> Session:
         """Standing in this elementary file with the rights that it has; nothing is begun."""
-        return Session(self.current, file, record, self.rights)
+        return _new(Session, (self[0], file, record, self[3], b"", None, b"", 0x9000, None))
 
     def begun(self, pending: PendingTransaction) -> Session:
         """Standing where it stands, in the middle of this transaction."""
@@ -106,7 +106,8 @@ class Session(NamedTuple):
 
     def with_rights(self, rights: frozenset[int]) -> Session:
         """Standing where it stands with these rights; nothing is begun."""
-        return Session(self.current, self.file, self.record, rights)
+        current, file, record, _, _, _, _, _, _ = self
+        return _new(Session, (current, file, record, rights, b"", None, b"", 0x9000, None))
 
 
 NATIVE_START = frozenset({DF_STATE, MF_STATE})

@@ -64,7 +64,7 @@ class PutBytes(NamedTuple):
         end = self.offset + len(self.data)
         kind, read, update, size, record_size, content, records, protection = file
         content = content[: self.offset] + self.data + content[end:]
-        changed = Elementary(kind, read, update, size, record_size, content, records, protection)
+        changed = _new(Elementary, (kind, read, update, size, record_size, content, records, protection))
         return _with_file(image, self.address, changed)
 
 
@@ -111,11 +111,15 @@ class PutKey(NamedTuple):
 
     def put(self, image: CardImage) -> CardImage:
         """The image with this written."""
-        address = key_address(self.dedicated, self.key.usage, self.key.reference)
-        others = [key for key in image.keys.get(address, ()) if key.version != self.key.version]
-        versions = tuple(sorted((*others, self.key), key=_version)) if others else (self.key,)
+        place, key = self
+        address = key_address(place, key.usage, key.reference)
         profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
-        return CardImage(profile, atr, lifecycle, dedicated, files, {**keys, address: versions}, pins, purses)
+        versions: tuple[CardKey, ...] = (key,)
+        if before := keys.get(address):
+            others = [other for other in before if other.version != key.version]
+            versions = tuple(sorted((*others, key), key=_version)) if others else versions
+        keys = {**keys, address: versions}
+        return _new(CardImage, (profile, atr, lifecycle, dedicated, files, keys, pins, purses))
 
 
 class PutPin(NamedTuple):
@@ -206,7 +210,7 @@ def apply(image: CardImage, group: Group) -> CardImage:
 def _with_file(image: CardImage, address: Address, file: Elementary) -> CardImage:
     # Spelled out, because `_replace` costs more than the write itself.
     profile, atr, lifecycle, dedicated, files, keys, pins, purses = image
-    return CardImage(profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses)
+    return _new(CardImage, (profile, atr, lifecycle, dedicated, {**files, address: file}, keys, pins, purses))
 
 
 def _version(key: CardKey) -> int:

@@ -12,7 +12,8 @@ import click
 
 from kaguan.apdu.errors import InputError, RuleBroken
 from kaguan.demo import screen
-from kaguan.personalization.cli import rules_for, shown_progress
+from kaguan.personalization.line.progress.cli import shown_progress
+from kaguan.personalization.order.cli import rules_for
 
 EXAMPLE = Path("examples") / "order-200.zip"
 MARKER = ".kaguan-demo"
@@ -56,7 +57,7 @@ def demo(order: Path, out: Path, stations: int) -> None:
             story.replace(progress)
         screen.step(7, "The sum")
         story.sum_up(counts, seconds)
-    _list_artefacts(out, story.card_path)
+    _list_artefacts(out, story.card_path, story.faces)
 
 
 def _now() -> datetime:
@@ -73,7 +74,12 @@ def _clear(out: Path) -> None:
     (out / MARKER).touch()
 
 
-def _list_artefacts(out: Path, card: Path) -> None:
+def _list_artefacts(out: Path, card: Path, faces: Path | None) -> None:
+    bureau = out / "bureau"
+    printed = {
+        bureau / "qc.pdf": "the quality report; qc.html is the same, statistics.xlsx its figures",
+        faces: "ten faces in true size",
+    }
     click.echo("\nLook at what was made (. .venv/bin/activate brings kaguan into the shell):")
     screen.table(
         {
@@ -81,6 +87,7 @@ def _list_artefacts(out: Path, card: Path) -> None:
             str(out / "bureau" / "return-good.txt"): "the bureau's answer, GB18030: iconv -f gb18030 -t utf-8",
             str(out / "bureau" / "report.json"): f"kaguan perso status {out / 'bureau'}",
             str(out / "bureau" / "keys" / "ceremony.txt"): "the key ceremony: check values, never keys",
+            **{str(path): what for path, what in printed.items() if path is not None and path.exists()},
             str(out / "cms.sqlite"): f"kaguan cms ledger verify --db {out / 'cms.sqlite'}",
         }
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from kaguan.apdu.codecs import real_date
-from kaguan.apdu.errors import KaguanError, LinkError, RuleBroken
+from kaguan.apdu.errors import InputError, KaguanError, LinkError, RuleBroken
 from kaguan.apdu.identifiers import card_number_check_character
 from kaguan.card_os.profile import CardProfile
 from kaguan.cms import audit
@@ -32,11 +32,16 @@ from kaguan.emulator.faults import tearing
 from kaguan.emulator.imagefile import FileCard
 from kaguan.personalization.job.job import Counts
 from kaguan.personalization.keystore import open_store
-from kaguan.personalization.line.line import CARDS, LineOrder, run_line
+from kaguan.personalization.line.line import run_line
+from kaguan.personalization.line.places import opened_records, place_of
+from kaguan.personalization.line.printing import can_print
+from kaguan.personalization.line.supervisor import Progress
+from kaguan.personalization.line.terms import LineOrder
 from kaguan.personalization.order.holder_rules import HolderRules
 from kaguan.personalization.order.reading import Holder, OrderName, Task, open_order
 from kaguan.personalization.order.returnfile import read_return
 from kaguan.personalization.order.writing import OrderedCard, OrderedTask, write_order
+from kaguan.personalization.station.process import CARDS
 from kaguan.terminal.refusals import CardBlocked, PinBlocked, PinRefused
 from kaguan.vault.secret import Pin
 
@@ -45,8 +50,6 @@ BASE_FEN = 1_000_000
 LOAD_FEN, TORN_LOAD_FEN, PURCHASE_FEN = 12_000, 3_000, 4_560
 BEFORE_THE_MARK, AFTER_THE_MARK = 1, 3
 """Physical writes of CREDIT FOR LOAD until the cut: two are staged, the third marks, then they are applied."""
-
-Progress = Callable[[Counts], None]
 
 
 @dataclass
@@ -62,8 +65,10 @@ class Stage:
 
     def bureau(self, order: Path, folder: str, progress: Progress, store: Path | None = None) -> Counts:
         """The bureau makes the order's cards in this folder."""
-        line = LineOrder(order, self.out / folder, self.profile, self.rules, store=store, stations=self.stations)
-        return run_line(line, progress)
+        line = LineOrder(
+            order, self.out / folder, self.profile, self.rules, store=store, stations=self.stations, reports=True
+        )
+        return run_line(line, progress, lambda _: None)
 
     @property
     def store(self) -> Path:
@@ -91,6 +96,7 @@ class Story:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        self.faces: Path | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Story:
@@ -105,7 +111,25 @@ class Story:
         fact(f"order {self.stage.order.name}: every row judged, {counts.total} good, no faults")
         fact(f"test ceremony: {self.stage.store.with_name('ceremony.txt')}")
         fact(f"{counts.good} cards written, read back, compared and sealed; {counts.rejected} rejected")
+        self.faces = self._preview()
         return counts
+
+    def _preview(self) -> Path | None:
+        """The first ten cards' faces on a sheet, where there are fonts for it."""
+        if not can_print():
+            return None
+        from kaguan.personalization.outgoing.previews import Chosen, Design, write_previews  # noqa: PLC0415 - an extra
+
+        folder = self.stage.out / "bureau"
+        try:
+            with place_of(folder, "", "").opened() as job, opened_records(job, None, None) as opened:
+                at, design = self.stage.clock(), Design()
+                sheets = write_previews(
+                    job, opened.records, folder / "faces-0001.pdf", Chosen(first=10), design, written_at=at
+                )
+                return next(iter(sheets))
+        except InputError:  # no fonts
+            return None
 
     def receive(self) -> None:
         """Step 2: the return files are written, and card management has the cards in stock."""

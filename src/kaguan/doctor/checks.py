@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -15,8 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.errors import KaguanError, VaultError
 from kaguan.emulator.readers.service import ServiceMissing, driver_file, pcscd
+from kaguan.personalization.keys.tokenstore import MODULE, module_path
 from kaguan.terminal.pcsc import reader_names
 
 _BEYOND_PATH = (
@@ -120,6 +122,21 @@ def _module(name: str, remedy: str) -> str:
     return f"{name} can be imported"
 
 
+def _token_library() -> str:
+    """The PKCS#11 library that a token without `module-path` is spoken to with, loaded once to see that it is one."""
+    try:
+        path = module_path()
+    except VaultError:
+        raise Missing("no PKCS#11 library is known here", f"apt-get install softhsm2, or {_NAME_MODULE}") from None
+    if not path.exists():
+        raise Missing(f"{MODULE} names {path}, which is not there", f"unset {MODULE}, or {_NAME_MODULE}")
+    try:
+        ctypes.CDLL(str(path)).C_GetFunctionList  # noqa: B018 - whether it has one
+    except (OSError, AttributeError):
+        raise Missing(f"{path} is no PKCS#11 library that works here", _NAME_MODULE) from None
+    return str(path)
+
+
 def _compiler() -> str:
     if importlib.util.find_spec("smartcard") is not None:
         return "not needed: pyscard is installed"
@@ -155,6 +172,7 @@ def _fonts() -> str:
     return f"{len(found.splitlines())} with Chinese characters"
 
 
+_NAME_MODULE = f"export {MODULE}=/the/path/of/your/module.so"
 _PYSCARD = "apt-get install libpcsclite-dev python3-dev gcc && pip install 'kaguan[pcsc]'"
 
 CHECKS: tuple[Check, ...] = (
@@ -169,6 +187,8 @@ CHECKS: tuple[Check, ...] = (
     Check("tshark", "looking at captures", lambda: _program("tshark", "tshark")),
     Check("opensc-tool", "other people's card programs", lambda: _program("opensc-tool", "opensc")),
     Check("scriptor", "other people's card programs", lambda: _program("scriptor", "pcsc-tools")),
+    Check("python-pkcs11", "keys in tokens", lambda: _module("pkcs11", "pip install 'kaguan[hsm]'")),
+    Check("token library", "keys in tokens", _token_library),
     Check("Django", "card management", lambda: _module("django", "pip install 'kaguan[cms]'")),
     Check("PostgreSQL", "card management for many", lambda: _program("postgres", "postgresql")),
     Check("fonts", "printing Chinese names", _fonts),

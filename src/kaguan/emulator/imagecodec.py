@@ -10,7 +10,8 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any
 
 from kaguan.apdu.errors import InputError
@@ -27,6 +28,10 @@ _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in typing.get_args(writ
 _TWO_BYTES = ("bytes", "fid", "offset", "sequence", "size")
 _GREATEST: Mapping[str, int] = {"fen": 0xFFFF_FFFF, **dict.fromkeys(_TWO_BYTES, 0xFFFF)}
 """How large a number may be, by the last word of its name; a byte where it is not here."""
+
+_rule_text: Encoder = lru_cache(maxsize=1024)(str)
+_rule: Decoder = lru_cache(maxsize=1024)(parse_rule)
+"""Rules and their texts, remembered: a card has hundreds, and few that differ."""
 
 
 def encode_image(image: CardImage) -> Any:
@@ -75,11 +80,11 @@ def _codec(kind: Any) -> tuple[Encoder, Decoder]:
     if kind is bytes:
         return bytes.hex, bytes.fromhex
     if kind is str:
-        return _same, _text
+        return str, _text
     if kind is int:
-        return _same, _number_to(0xFF)
+        return int, _number_to(0xFF)
     if kind is AccessRule:
-        return str, parse_rule
+        return _rule_text, _rule
     if origin is tuple:
         write, read = _codec(typing.get_args(kind)[0])
         return lambda values: [write(value) for value in values], lambda values: tuple(read(value) for value in values)
@@ -96,14 +101,14 @@ def _codec(kind: Any) -> tuple[Encoder, Decoder]:
             lambda value: None if value is None else read(value),
         )
     if issubclass(kind, enum.Enum):
-        return lambda value: value.value, kind
+        return attrgetter("_value_"), {member.value: member for member in kind}.__getitem__
     return _named_tuple_codec(kind)
 
 
 def _named_tuple_codec(kind: Any) -> tuple[Encoder, Decoder]:
     hints = typing.get_type_hints(kind)
     codecs = [
-        (_same, _number_to(_GREATEST.get(name.rpartition("_")[2], 0xFF))) if hints[name] is int else _codec(hints[name])
+        (int, _number_to(_GREATEST.get(name.rpartition("_")[2], 0xFF))) if hints[name] is int else _codec(hints[name])
         for name in kind._fields
     ]
     encoders = [codec[0] for codec in codecs]
@@ -113,13 +118,9 @@ def _named_tuple_codec(kind: Any) -> tuple[Encoder, Decoder]:
         return [encoder(field) for encoder, field in zip(encoders, value, strict=True)]
 
     def read(value: Any) -> Any:
-        return kind(*(decoder(field) for decoder, field in zip(decoders, value, strict=True)))
+        return kind(*[decoder(field) for decoder, field in zip(decoders, value, strict=True)])
 
     return write, read
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _text(value: Any) -> str:

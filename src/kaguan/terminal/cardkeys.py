@@ -15,6 +15,8 @@ TRANSPORT_LABEL = "TK"
 FIRST_VERSION = 1
 """The vault's version of the master keys from which a card's keys of version 0 come."""
 
+_new = tuple.__new__  # as in `apdu.command`
+
 LEVELS = 3
 """Diversifications from a ministry key to a card key."""
 
@@ -57,7 +59,7 @@ class CardKeys:
 
     def ref(self, master_label: str, version: int = 0) -> KeyRef:
         """The card's own key under this master, such as `SSSE.STK`, in the card's version of it."""
-        return KeyRef(master_label, self.version + version, self._way_down)
+        return _new(KeyRef, (master_label, self.version + version, self._way_down))
 
     def transport(self) -> KeyRef:
         """The chip's transport key: it knows no region, the chip's number alone."""

@@ -5,6 +5,8 @@ The ministry's key makes the province's, that the city's, that the card's, each 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kaguan.apdu.errors import VaultError
 from kaguan.vault.ciphers import Algorithm, cipher
 from kaguan.vault.mac import pad80
@@ -27,8 +29,10 @@ def diversify(key: bytes, factor: bytes, algorithm: Algorithm = Algorithm.TDES) 
     return cipher(key, algorithm).finish(block)
 
 
+@lru_cache(maxsize=256)
 def factor_block(factor: bytes) -> bytes:
-    """The factor and its complement: what is enciphered to make a key one level down.
+    """The factor and its complement: what is enciphered to make a key one level down. Remembered, because all keys of a
+    card have one factor, which is no secret.
 
     Raises:
         VaultError: the factor has not 8 bytes.

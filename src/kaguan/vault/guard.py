@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol
 from kaguan.apdu.command import CommandApdu
 from kaguan.vault.messaging import Scheme
 from kaguan.vault.sealing import StoreKind
-from kaguan.vault.secret import CheckValue
+from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.vault import Appendix, KeyInfo, KeyNotActive, KeyRef, KeyVault
 
 LEASE_SECONDS = 10.0
@@ -135,6 +135,21 @@ class GuardedVault(KeyVault):
             if isinstance(piece, KeyRef):
                 self._spend(piece)
         return self._vault.protect(ref, scheme, command, challenge, encrypted=encrypted, append=append)
+
+    def seal_secret(self, ref: KeyRef, secret: Secret, about: bytes) -> bytes:
+        """The secret sealed under a key for records: one use."""
+        self._spend(ref)
+        return self._vault.seal_secret(ref, secret, about)
+
+    def open_secret(self, ref: KeyRef, blob: bytes, about: bytes) -> Secret:
+        """The secret that was sealed under this key, about this: one use."""
+        self._spend(ref)
+        return self._vault.open_secret(ref, blob, about)
+
+    def mac_long(self, ref: KeyRef, data: bytes) -> bytes:
+        """The 16-byte CMAC of the data under a key for audits: one use."""
+        self._spend(ref)
+        return self._vault.mac_long(ref, data)
 
     def __repr__(self) -> str:
         return f"<GuardedVault {self._vault!r}>"

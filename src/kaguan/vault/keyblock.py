@@ -28,6 +28,7 @@ _KEY_AREA = 48
 _ALGORITHM_MARKS = {Algorithm.DES: "D", Algorithm.TDES: "T", Algorithm.AES: "A", Algorithm.SM4: "4"}
 _LABEL, _ATTRIBUTES, _CHECK_VALUE, _PADDING = "10", "11", "KC", "PB"
 _LEGACY_CHECK = "00"  # a block of zeros enciphered
+_STANDARD_USAGES = {Usage.TRANSPORT: "E5", Usage.RECORDS: "K0", Usage.AUDIT: "M6"}
 _MESSAGING = (Usage.MESSAGING, Usage.APPLICATION_MAINTENANCE)
 
 
@@ -112,9 +113,10 @@ def _optional(name: str, data: str) -> str:
 
 
 def _standard_usage(usage: Usage) -> str:
-    """The nearest that the standard has: E5 card personalization, E2 messaging, E6 other master keys of chip cards."""
-    if usage is Usage.TRANSPORT:
-        return "E5"
+    """The nearest that the standard has: E5 card personalization, E2 messaging, E6 other master keys of chip cards, K0
+    keys that close keys, M6 CMAC."""
+    if usage in _STANDARD_USAGES:
+        return _STANDARD_USAGES[usage]
     return "E2" if usage in _MESSAGING else "E6"
 
 

@@ -4,10 +4,11 @@ Law 1. A master key is made in the token or comes in wrapped, and never leaves. 
        card's, and every chip's transport key: they are derived in the token and used there.
 Law 2. A card's own key leaves the token only to be written to that card, or to be folded: no token can put a key into
        a WRITE KEY command, where it does not begin on a block, nor xor the halves of a key. Once it is here it works
-       here. A key that is only worked with stays inside, and its session keys with it.
+       here. A key that is only worked with stays inside, and its session keys with it. So do the bureau's own keys.
 Law 3. What was lost with a session is derived again, and the verb that met the loss is done from its beginning.
 
-3DES alone: PKCS#11 has no SM4, and a token that has it has it in a way of its maker's.
+3DES alone for cards: PKCS#11 has no SM4, and a token that has it has it in a way of its maker's. The bureau's own keys
+are AES.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import partial
 from typing import NoReturn
 
 import pkcs11
-from pkcs11 import Attribute, KeyType, ObjectClass
+from pkcs11 import Attribute, ObjectClass
 
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.errors import VaultError
@@ -28,6 +29,7 @@ from kaguan.vault.ciphers import Algorithm, BlockCipher, fresh_cipher
 from kaguan.vault.diversify import factor_block, fold, session_block
 from kaguan.vault.mac import mac4
 from kaguan.vault.messaging import Scheme
+from kaguan.vault.sealedsecret import SealedSecret, require_length
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.token import TokenSession
@@ -38,6 +40,7 @@ from kaguan.vault.vault import (
     CheckValueMismatch,
     KeyAbsent,
     KeyInfo,
+    KeyPresent,
     KeyRef,
     KeyVault,
     StepKind,
@@ -45,6 +48,7 @@ from kaguan.vault.vault import (
     UsageForbidden,
     Verb,
     appended,
+    require_bureau_verb,
     require_verb,
 )
 
@@ -52,6 +56,9 @@ LENT = 1024
 """Card keys kept in this process for the next commands; more only when `prepare` was given more at once."""
 
 _MARK = {Attribute.CLASS: ObjectClass.DATA, Attribute.TOKEN: True, Attribute.LABEL: "kaguan-store"}
+_REGISTER_MARK = {**_MARK, Attribute.LABEL: "kaguan-register"}
+_TAG = KeyRef("kaguan-register")
+"""The key of the token that authenticates its register; nobody else may name it."""
 
 
 class TokenVault(KeyVault):
@@ -104,9 +111,10 @@ class TokenVault(KeyVault):
             KeyPresent: the label has that version already.
             VaultError: no key that tokens work with.
         """
-        tokenkeys.require_algorithm(label, algorithm)
+        tokenkeys.require_algorithm(label, usage, algorithm)
         template = {**tokenkeys.stored(label, version, levels, usage), Attribute.MODIFIABLE: False}
-        self._tree.make_once(label, version, lambda session: session.generate_key(KeyType.DES2, template=template))
+        kind, bits = tokenkeys.key_type(algorithm), 8 * algorithm.key_size if algorithm is Algorithm.AES else None
+        self._tree.make_once(label, version, lambda session: session.generate_key(kind, bits, template=template))
         return self._tree.infos[label, version]
 
     def unwrap(
@@ -129,19 +137,66 @@ class TokenVault(KeyVault):
             VaultError: the token has no such key to open it with, or it does not open.
             CheckValueMismatch: it is another key than the one whose check value was expected; nothing is stored.
         """
-        tokenkeys.require_algorithm(label, algorithm)
+        tokenkeys.require_algorithm(label, usage, algorithm)
         template = tokenkeys.stored(label, version, levels, usage)
 
         def make(session: pkcs11.Session) -> None:
-            trial = tokenkeys.unwrap(session, cryptogram, under, {**template, Attribute.TOKEN: False})
-            made = tokenkeys.check_value_of(trial)
+            trial = tokenkeys.unwrap(session, cryptogram, under, algorithm, {**template, Attribute.TOKEN: False})
+            made = tokenkeys.check_value_of(trial, algorithm)
             trial.destroy()
             if made != expected:
                 raise CheckValueMismatch(f"{label}: the cryptogram holds check value {made}, expected was {expected}")
-            tokenkeys.unwrap(session, cryptogram, under, template)
+            tokenkeys.unwrap(session, cryptogram, under, algorithm, template)
 
         self._tree.make_once(label, version, make)
         return self._tree.infos[label, version]
+
+    @property
+    def register_id(self) -> str | None:
+        """The number of the register, outside the token, without which its keys are not to work; None without one."""
+        marks = self._token.run(
+            lambda session: [bytes(m[Attribute.VALUE]) for m in session.get_objects(_REGISTER_MARK)]
+        )
+        return marks[0].decode(errors="replace") if marks else None
+
+    def bind_register(self, register_id: str) -> None:
+        """From now on the keys of this token work behind that register alone.
+
+        Raises:
+            KeyPresent: the token has another one.
+        """
+
+        def mark(session: pkcs11.Session) -> None:
+            if not list(session.get_objects(_REGISTER_MARK)):
+                value = {Attribute.PRIVATE: True, Attribute.VALUE: register_id.encode()}
+                session.create_object({**_REGISTER_MARK, **value})
+
+        self._token.run(mark)
+        if self.register_id != register_id:
+            raise KeyPresent(f"{self._token} has a register already: name it with register=FILE")
+
+    def make_tags(self) -> None:
+        """The token has a key of its own for `tag`, made when there is none yet."""
+        if (_TAG.label, _TAG.version) not in self._tree.infos:
+            self.generate(_TAG.label, Usage.AUDIT, Algorithm.AES, levels=0)
+
+    def tag(self, data: bytes) -> bytes:
+        """What only this token can make of the data: the CMAC under a key that is nobody else's.
+
+        Raises:
+            KeyAbsent: it has none; see `make_tags`.
+        """
+        return self._tree.cmac(_TAG, data)
+
+    def erase(self, ref: KeyRef) -> None:
+        """The key is in the token no more.
+
+        Raises:
+            KeyAbsent: it was not there.
+        """
+        info = self.info(ref)
+        self._tree.destroy(info.label, info.version)
+        self.forget()
 
     def exchange_key(self, label: str) -> bytes:
         """The public key, as DER (PKCS#1), under which others wrap keys for this token by RSA-OAEP with SHA-1.
@@ -152,7 +207,7 @@ class TokenVault(KeyVault):
 
     def infos(self) -> Iterator[KeyInfo]:
         """Every key of the vault, by label and version."""
-        return iter([self._tree.infos[name] for name in sorted(self._tree.infos)])
+        return iter([self._tree.infos[name] for name in sorted(self._tree.infos) if name[0] != _TAG.label])
 
     def info(self, ref: KeyRef) -> KeyInfo:
         """What is known of the key that the reference starts from.
@@ -161,6 +216,8 @@ class TokenVault(KeyVault):
             KeyAbsent: the token holds no such label and version.
         """
         try:
+            if ref.label == _TAG.label:
+                raise KeyError
             return self._tree.infos[ref.label, ref.version]
         except KeyError:
             raise KeyAbsent(f"{self._token} holds no key {ref.label!r} of version {ref.version}") from None
@@ -208,6 +265,22 @@ class TokenVault(KeyVault):
             worker, challenge = self._worker_of(ref.session(challenge)), b""
         mac = partial(worker.mac4, iv=challenge)
         return messaging.protect_by(worker.encrypt, mac, scheme, command, block_size=BLOCK, encrypted=encrypted)
+
+    def seal_secret(self, ref: KeyRef, secret: Secret, about: bytes) -> bytes:
+        """The secret sealed in the token under a key for records."""
+        require_bureau_verb(self.info(ref), ref, Verb.SEAL)
+        require_length(secret)
+        return self._tree.seal(ref, secret, about)
+
+    def open_secret(self, ref: KeyRef, blob: bytes, about: bytes) -> Secret:
+        """The secret that was sealed under this key, about this."""
+        require_bureau_verb(self.info(ref), ref, Verb.SEAL)
+        return self._tree.unseal(ref, SealedSecret.parse(blob), about)
+
+    def mac_long(self, ref: KeyRef, data: bytes) -> bytes:
+        """The 16-byte CMAC of the data, made in the token under a key for audits."""
+        require_bureau_verb(self.info(ref), ref, Verb.MAC_LONG)
+        return self._tree.cmac(ref, data)
 
     def prepare(self, refs: Iterable[KeyRef]) -> None:
         """These card keys are at hand, made with one call for all that have the same parent.

@@ -22,6 +22,7 @@ from kaguan.vault.diversify import diversify, fold, session_algorithm, session_k
 from kaguan.vault.keyblock import TravellingKey, close_block, open_block
 from kaguan.vault.mac import mac4
 from kaguan.vault.messaging import Scheme
+from kaguan.vault.sealedsecret import close_secret, cmac, disclose_secret
 from kaguan.vault.sealing import SealedStoreMalformed, SealingCost, StoreKind, seal, unseal
 from kaguan.vault.secret import CheckValue, Random, Secret
 from kaguan.vault.vault import (
@@ -37,6 +38,7 @@ from kaguan.vault.vault import (
     UsageForbidden,
     Verb,
     appended,
+    require_bureau_verb,
     require_verb,
 )
 from kaguan.vault.zone import require_zone
@@ -274,6 +276,18 @@ class SoftwareVault(KeyVault):
             command = command._replace(data=command.data + data)
         return messaging.protect(worker, scheme, command, challenge, encrypted=encrypted)
 
+    def seal_secret(self, ref: KeyRef, secret: Secret, about: bytes) -> bytes:
+        """The secret sealed under a key for records."""
+        return close_secret(self._bureau_key(ref, Verb.SEAL), secret, about)
+
+    def open_secret(self, ref: KeyRef, blob: bytes, about: bytes) -> Secret:
+        """The secret that was sealed under this key, about this."""
+        return disclose_secret(self._bureau_key(ref, Verb.SEAL), blob, about)
+
+    def mac_long(self, ref: KeyRef, data: bytes) -> bytes:
+        """The 16-byte CMAC of the data under a key for audits."""
+        return cmac(self._bureau_key(ref, Verb.MAC_LONG), data)
+
     def __repr__(self) -> str:
         return f"<SoftwareVault {self.kind}, {len(self._infos)} keys>"
 
@@ -305,6 +319,10 @@ class SoftwareVault(KeyVault):
     def _add(self, info: KeyInfo, key: Secret) -> None:
         self._infos[info.label, info.version] = info
         self._keys[info.label, info.version] = key
+
+    def _bureau_key(self, ref: KeyRef, verb: Verb) -> Secret:
+        require_bureau_verb(self.info(ref), ref, verb)
+        return self._keys[ref.label, ref.version]
 
     def _cipher(self, ref: KeyRef, verb: Verb) -> BlockCipher:
         require_verb(self.info(ref), ref, verb)

@@ -19,6 +19,15 @@ from pkcs11 import TokenFlag
 
 from kaguan.apdu.errors import VaultError
 from kaguan.vault.secret import Secret
+from kaguan.vault.tokenerrors import (
+    MechanismAbsent,
+    SessionLost,
+    TokenAbsent,
+    TokenFailed,
+    TokenLocked,
+    TokenPinAtRisk,
+    WrongTokenPin,
+)
 
 PAUSES_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """How long to wait before each new session after a lost one."""
@@ -31,34 +40,6 @@ class TokenAddress(NamedTuple):
 
     module: str
     label: str
-
-
-class TokenAbsent(VaultError):
-    """There is no such library, or it knows no token of that label, or the token was never set up."""
-
-
-class WrongTokenPin(VaultError):
-    """The token has counted a wrong PIN; it was not, and will not be, tried again."""
-
-
-class TokenPinAtRisk(VaultError):
-    """The token counted a wrong PIN before; only somebody who is there may try the next."""
-
-
-class TokenLocked(VaultError):
-    """The token takes no PIN any more: its security officer must set a new one."""
-
-
-class SessionLost(VaultError):
-    """The token was there and is gone; nothing was lost or done twice, and the same command goes on later."""
-
-
-class MechanismAbsent(VaultError):
-    """The token cannot do that with such a key."""
-
-
-class TokenFailed(VaultError):
-    """The token reports an error of its own."""
 
 
 _LOST = (

@@ -2,7 +2,8 @@
 
 A two-key 3DES key is a DES2 object. Tokens have no single DES: such a key is a DES2 object of twice the same half.
 Tokens set the parity bits of keys that they derive, which no DES looks at: the keys work as ours do, and only their
-bytes differ. What Kaguan knows of a key stands in the object's CKA_ID, as text: `version;levels;usage`.
+bytes differ. The bureau's own keys are AES objects: they encipher with GCM or sign with CMAC, and no other key is made
+from them. What Kaguan knows of a key stands in the object's CKA_ID, as text: `version;levels;usage`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, cast
 
 import pkcs11
-from pkcs11 import MGF, Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import MGF, Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 from pkcs11.constants import DEFAULT
 from pkcs11.util.rsa import encode_rsa_public_key
 
 from kaguan.apdu.errors import VaultError
 from kaguan.vault.ciphers import Algorithm
-from kaguan.vault.secret import CheckValue
-from kaguan.vault.vault import KeyInfo, KeyPresent, Usage
+from kaguan.vault.sealedsecret import NONCE_SIZE, SealedSecret, broken
+from kaguan.vault.secret import CheckValue, Secret
+from kaguan.vault.tokenerrors import KeyExposed
+from kaguan.vault.vault import BUREAU_USAGES, KeyInfo, KeyPresent, Usage
 
 CHECK_SIZE = 3
 EXCHANGE_BITS = 3072
@@ -39,6 +42,7 @@ _NOT_OPENED = (  # SoftHSM has no better word for it than the last
     pkcs11.WrappedKeyInvalid,
     pkcs11.WrappedKeyLenRange,
     pkcs11.EncryptedDataInvalid,
+    pkcs11.EncryptedDataLenRange,
     pkcs11.FunctionFailed,
     pkcs11.GeneralError,
 )
@@ -53,8 +57,16 @@ class TokenKey(Protocol):
         """One of its attributes."""
         ...
 
-    def encrypt(self, data: bytes, *, mechanism: Mechanism, mechanism_param: bytes | None = None) -> bytes:
+    def encrypt(self, data: bytes, *, mechanism: Mechanism, mechanism_param: bytes | GCMParams | None = None) -> bytes:
         """The data enciphered, in one call."""
+        ...
+
+    def decrypt(self, data: bytes, *, mechanism: Mechanism, mechanism_param: GCMParams) -> bytes:
+        """The data deciphered, in one call."""
+        ...
+
+    def sign(self, data: bytes, *, mechanism: Mechanism) -> bytes:
+        """The MAC of the data, in one call."""
         ...
 
     def derive_key(
@@ -79,10 +91,6 @@ class TokenKey(Protocol):
     def destroy(self) -> None:
         """The object is gone."""
         ...
-
-
-class KeyExposed(VaultError):
-    """A key in the token may leave it; such a key is not worked with."""
 
 
 class KeyGuard(NamedTuple):
@@ -120,9 +128,16 @@ def guarded(*, enciphers: bool) -> Template:
 
 
 def stored(label: str, version: int, levels: int, usage: Usage) -> Template:
-    """A master key that stays in the token."""
+    """A master key, or a key of the bureau, that stays in the token."""
+    works = guarded(enciphers=usage is Usage.RECORDS or enciphers(usage, levels, 0))
+    if usage in BUREAU_USAGES:  # derives, but for its check value alone
+        works |= {
+            Attribute.ENCRYPT: usage is Usage.RECORDS,
+            Attribute.DECRYPT: usage is Usage.RECORDS,
+            Attribute.SIGN: usage is Usage.AUDIT,
+        }
     return {
-        **guarded(enciphers=enciphers(usage, levels, 0)),
+        **works,
         Attribute.TOKEN: True,
         Attribute.LABEL: label,
         Attribute.ID: f"{version};{levels};{usage}".encode(),
@@ -137,16 +152,22 @@ def enciphers(usage: Usage, levels: int, depth: int) -> bool:
     return depth >= levels - (usage is not Usage.TRANSPORT)
 
 
-def require_algorithm(label: str, algorithm: Algorithm) -> None:
+def key_type(algorithm: Algorithm) -> KeyType:
+    """What the token calls such keys."""
+    return KeyType.AES if algorithm is Algorithm.AES else KeyType.DES2
+
+
+def require_algorithm(label: str, usage: Usage, algorithm: Algorithm) -> None:
     """Nothing happens when tokens work with such keys.
 
     Raises:
         VaultError: they do not.
     """
-    if algorithm is not Algorithm.TDES:
+    wanted = Algorithm.AES if usage in BUREAU_USAGES else Algorithm.TDES
+    if algorithm is not wanted:
         raise VaultError(
-            f"{label}: keys in a token are 3des; PKCS#11 has no mechanism for {algorithm} keys of cards: "
-            "keep such keys in a sealed store"
+            f"{label}: keys for {usage} in a token are {wanted}; PKCS#11 has no mechanism for {algorithm} keys of "
+            "cards: keep such keys in a sealed store"
         )
 
 
@@ -160,25 +181,26 @@ def find_keys(
         KeyPresent: two of ours have the same label and version.
     """
     found: set[tuple[str, int]] = set()
-    wanted: Template = {
-        Attribute.CLASS: ObjectClass.SECRET_KEY,
-        Attribute.TOKEN: True,
-        Attribute.KEY_TYPE: KeyType.DES2,
-    }
-    if label is not None:
-        wanted[Attribute.LABEL] = label
-    for key in _objects(session, wanted):
-        named = _named(key)
-        if named is None or version not in (None, named.version):
-            continue
-        guard = KeyGuard.of(key)
-        if guard.extractable or not guard.sensitive:
-            raise KeyExposed(f"{named.label} {named.version} may leave the token: destroy it and make another")
-        if (named.label, named.version) in found:
-            raise KeyPresent(f"the token holds {named.label!r} of version {named.version} twice: destroy one")
-        found.add((named.label, named.version))
-        info = KeyInfo(named.label, named.version, Algorithm.TDES, named.usage, check_value_of(key), named.levels)
-        yield info, key
+    for algorithm in (Algorithm.TDES, Algorithm.AES):
+        wanted: Template = {
+            Attribute.CLASS: ObjectClass.SECRET_KEY,
+            Attribute.TOKEN: True,
+            Attribute.KEY_TYPE: key_type(algorithm),
+        }
+        if label is not None:
+            wanted[Attribute.LABEL] = label
+        for key in _objects(session, wanted):
+            named = _named(key)
+            if named is None or version not in (None, named.version):
+                continue
+            guard = KeyGuard.of(key)
+            if guard.extractable or not guard.sensitive:
+                raise KeyExposed(f"{named.label} {named.version} may leave the token: destroy it and make another")
+            if (named.label, named.version) in found:
+                raise KeyPresent(f"the token holds {named.label!r} of version {named.version} twice: destroy one")
+            found.add((named.label, named.version))
+            value = check_value_of(key, algorithm)
+            yield KeyInfo(named.label, named.version, algorithm, named.usage, value, named.levels), key
 
 
 def _objects(session: pkcs11.Session, wanted: Template) -> list[TokenKey]:
@@ -209,20 +231,27 @@ def derive(parent: TokenKey, block: bytes, *, enciphers: bool) -> TokenKey:
     return _derive(parent, KeyType.DES2, _DES2_BITS, block, template)
 
 
-def check_value_of(key: TokenKey) -> CheckValue:
+def check_value_of(key: TokenKey, algorithm: Algorithm = Algorithm.TDES) -> CheckValue:
     """The key's check value: the first three bytes of what it makes of zeros are let out, and no more.
 
     CKA_CHECK_VALUE would say the same, but not every token has it for every key.
     """
     template = {Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
-    made = _derive(key, KeyType.GENERIC_SECRET, 8 * CHECK_SIZE, bytes(8), template)
+    kind, bits = KeyType.GENERIC_SECRET, 8 * CHECK_SIZE
+    if algorithm is Algorithm.AES:
+        zeros, mechanism = bytes(algorithm.block_size), Mechanism.AES_ECB_ENCRYPT_DATA
+        made = key.derive_key(kind, bits, mechanism=mechanism, mechanism_param=zeros, template=template)
+    else:
+        made = _derive(key, kind, bits, bytes(algorithm.block_size), template)
     value = CheckValue(bytes(made[Attribute.VALUE]))
     made.destroy()
     return value
 
 
-def unwrap(session: pkcs11.Session, cryptogram: bytes, under: str, template: Template) -> TokenKey:
-    """The 3DES key in the cryptogram is an object of the token.
+def unwrap(
+    session: pkcs11.Session, cryptogram: bytes, under: str, algorithm: Algorithm, template: Template
+) -> TokenKey:
+    """The 3DES or AES key in the cryptogram is an object of the token.
 
     `under` is the label of the key that opens it: an AES key (RFC 3394) or an RSA key (OAEP with SHA-1).
     Raises:
@@ -235,7 +264,7 @@ def unwrap(session: pkcs11.Session, cryptogram: bytes, under: str, template: Tem
             try:
                 return key.unwrap_key(
                     ObjectClass.SECRET_KEY,
-                    KeyType.DES2,
+                    key_type(algorithm),
                     cryptogram,
                     mechanism=mechanism,
                     mechanism_param=_OAEP if rsa else None,
@@ -264,6 +293,31 @@ def exchange_key(session: pkcs11.Session, label: str) -> bytes:
         )
         found = _objects(session, wanted)
     return encode_rsa_public_key(cast(pkcs11.PublicKey, found[0]))
+
+
+def seal(session: pkcs11.Session, key: TokenKey, secret: Secret, about: bytes) -> bytes:
+    """The secret sealed in the token (CKM_AES_GCM), which draws the nonce."""
+    nonce = session.generate_random(8 * NONCE_SIZE)
+    made = key.encrypt(secret.reveal(), mechanism=Mechanism.AES_GCM, mechanism_param=GCMParams(nonce, about))
+    return bytes(SealedSecret(nonce, made))
+
+
+def unseal(key: TokenKey, sealed: SealedSecret, about: bytes) -> Secret:
+    """The secret opened in the token.
+
+    Raises:
+        SealBroken: it does not open.
+    """
+    try:
+        parameters = GCMParams(sealed.nonce, about)
+        return Secret(key.decrypt(sealed.cryptogram, mechanism=Mechanism.AES_GCM, mechanism_param=parameters))
+    except _NOT_OPENED:
+        raise broken() from None
+
+
+def cmac(key: TokenKey, data: bytes) -> bytes:
+    """The 16-byte CMAC of the data, made in the token (CKM_AES_CMAC)."""
+    return key.sign(data, mechanism=Mechanism.AES_CMAC)
 
 
 def _derive(parent: TokenKey, kind: KeyType, bits: int, data: bytes, template: Template) -> TokenKey:

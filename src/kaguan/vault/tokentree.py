@@ -18,7 +18,8 @@ from kaguan.vault import tokenkeys
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.diversify import factor_block, session_block
 from kaguan.vault.mac import pad80
-from kaguan.vault.secret import CheckValue
+from kaguan.vault.sealedsecret import SealedSecret
+from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.token import TokenSession
 from kaguan.vault.tokenkeys import KeyGuard, TokenKey
 from kaguan.vault.vault import KeyAbsent, KeyInfo, KeyPresent, KeyRef, StepKind
@@ -82,6 +83,22 @@ class KeyTree:
         """The key's check value."""
         return self._run(lambda session: tokenkeys.check_value_of(self._key(session, ref)))
 
+    def seal(self, ref: KeyRef, secret: Secret, about: bytes) -> bytes:
+        """The secret sealed under this key of the bureau."""
+        return self._run(lambda session: tokenkeys.seal(session, self._master(ref), secret, about))
+
+    def unseal(self, ref: KeyRef, sealed: SealedSecret, about: bytes) -> Secret:
+        """The secret that was sealed under this key of the bureau.
+
+        Raises:
+            SealBroken: it does not open.
+        """
+        return self._run(lambda session: tokenkeys.unseal(self._master(ref), sealed, about))
+
+    def cmac(self, ref: KeyRef, data: bytes) -> bytes:
+        """The 16-byte CMAC of the data under this key of the bureau."""
+        return self._run(lambda session: tokenkeys.cmac(self._master(ref), data))
+
     def guard(self, ref: KeyRef) -> KeyGuard:
         """What the token promises of this key: it is asked, not remembered."""
         return self._run(lambda session: KeyGuard.of(self._key(session, ref)))
@@ -106,6 +123,19 @@ class KeyTree:
             self._hold(found)
 
         self._run(made)
+
+    def destroy(self, label: str, version: int) -> None:
+        """The key is in the token no more, nor what was derived from it; also when the session was lost on the way."""
+
+        def gone(session: pkcs11.Session) -> None:
+            for _, key in list(tokenkeys.find_keys(session, label, version)):
+                key.destroy()
+            for name in [name for name in self._derived if name[0][:2] == (label, version)]:
+                self._derived.pop(name).destroy()
+
+        self._run(gone)
+        self.infos.pop((label, version), None)
+        self._masters.pop((label, version), None)
 
     def _run(self, act: Callable[[pkcs11.Session], Result]) -> Result:
         """What `act` made of a session in which all handles are good."""
@@ -135,6 +165,9 @@ class KeyTree:
         if found is not None:
             self._derived.move_to_end((ref, left))
             return found
+        info = self.infos[ref.label, ref.version]
+        if info.algorithm is Algorithm.AES:
+            raise VaultError(f"{ref}: nothing is derived from an aes key")
         parent = self._key(session, ref.parent)
         kind, data = ref.steps[-1]
         if kind is StepKind.FOLD:
@@ -145,7 +178,6 @@ class KeyTree:
             block = factor_block(data)
         else:
             block = session_block(data) * 2
-        info = self.infos[ref.label, ref.version]
         key = tokenkeys.derive(
             parent,
             block[:BLOCK] * 2 if left else block,

@@ -7,6 +7,8 @@ Law 3. A long-lived key enciphers nothing either: what a card calls a process ke
        one session does.
 Law 4. A key's value leaves inside a cryptogram of a transport key alone, and only as a diversified key. A whole key
        travels between vaults in a key block of its zone's key, which obeys no other verb.
+Law 5. The bureau's own keys, which seal data keys and sign what happened, have no levels and are no card's: nothing is
+       derived from them, and they obey the verbs of their usage alone.
 """
 
 from __future__ import annotations
@@ -110,6 +112,8 @@ class Verb(StrEnum):
     MAC = "mac"
     PROTECT = "protect"
     WRAP = "wrap"
+    SEAL = "seal"
+    MAC_LONG = "mac-long"
 
 
 class Usage(StrEnum):
@@ -132,6 +136,8 @@ class Usage(StrEnum):
     TRANSPORT_ZONE = "transport-zone"
     PERSONALIZATION_ZONE = "personalization-zone"
     CARD_MASTER_ZONE = "card-master-zone"
+    RECORDS = "records"
+    AUDIT = "audit"
 
     __hash__ = str.__hash__  # the same hash for equal texts, without the enumeration's call: every key is found by it
 
@@ -165,7 +171,12 @@ _VERBS: dict[Usage, frozenset[Verb]] = {
     Usage.TRANSPORT_ZONE: frozenset(),
     Usage.PERSONALIZATION_ZONE: frozenset(),
     Usage.CARD_MASTER_ZONE: frozenset(),
+    Usage.RECORDS: frozenset({Verb.SEAL}),  # who may close data keys may open them
+    Usage.AUDIT: frozenset({Verb.MAC_LONG}),
 }
+BUREAU_USAGES = frozenset({Usage.RECORDS, Usage.AUDIT})
+"""What the bureau's own keys are for: AES keys without levels."""
+_NO_CARDS = BUREAU_USAGES | {Usage.TRANSPORT_ZONE, Usage.PERSONALIZATION_ZONE, Usage.CARD_MASTER_ZONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +206,28 @@ def require_verb(info: KeyInfo, ref: KeyRef, verb: Verb) -> None:
         raise UsageForbidden(f"{ref}: 3DES of a chosen block IS a session key: encipher with the session's key")
 
 
+def require_bureau_verb(info: KeyInfo, ref: KeyRef, verb: Verb) -> None:
+    """Nothing happens if this key of the bureau may do that.
+
+    Raises:
+        UsageForbidden: its usage does not allow the verb, it is no AES key without levels, or one derived from it was
+            named.
+    """
+    if verb not in info.usage.verbs:
+        raise UsageForbidden(f"{ref}: a key for {info.usage} must not {verb}")
+    if info.algorithm is not Algorithm.AES or info.levels or ref.steps:
+        raise UsageForbidden(f"{ref}: a key for {info.usage} is an aes key without levels, used as it is")
+
+
 def require_wrappable(info: KeyInfo, ref: KeyRef) -> None:
     """Nothing happens if the value of this key may be written to a card.
 
     Raises:
-        UsageForbidden: it is still a master key, or a session or folded key, which no card stores.
+        UsageForbidden: it is no card's key but a zone's or the bureau's; it is still a master key, or a session or
+            folded key, which no card stores.
     """
+    if info.usage in _NO_CARDS:
+        raise UsageForbidden(f"{ref}: a key for {info.usage} is no card's, and is not written to one")
     if not info.levels <= ref.depth == len(ref.steps):
         raise UsageForbidden(f"{ref}: only a key diversified {info.levels} times is written to a card")
 
@@ -281,6 +308,26 @@ class KeyVault(Protocol):
         outside.
         """
         ...
+
+    def seal_secret(self, ref: KeyRef, secret: Secret, about: bytes) -> bytes:
+        """The secret sealed under a key for records, good for `open_secret` alone; `about` is bound in, and not in it.
+
+        Raises:
+            VaultError: the secret is too long.
+        """
+        raise UsageForbidden(f"{ref}: this vault has no keys of the bureau")
+
+    def open_secret(self, ref: KeyRef, blob: bytes, about: bytes) -> Secret:
+        """The secret that was sealed under this key, about this.
+
+        Raises:
+            SealBroken: it was changed, or is another key's, or about something else.
+        """
+        raise UsageForbidden(f"{ref}: this vault has no keys of the bureau")
+
+    def mac_long(self, ref: KeyRef, data: bytes) -> bytes:
+        """The 16-byte CMAC of the data under a key for audits."""
+        raise UsageForbidden(f"{ref}: this vault has no keys of the bureau")
 
     def prepare(self, refs: Iterable[KeyRef]) -> None:
         """These keys, which will be written to cards, are at hand.

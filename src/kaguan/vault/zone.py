@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kaguan.vault.vault import KeyInfo, Usage, UsageForbidden
+from kaguan.vault.vault import BUREAU_USAGES, KeyInfo, Usage, UsageForbidden
 
 
 class Zone(StrEnum):
@@ -32,6 +32,8 @@ def zone_of(usage: Usage) -> Zone:
     """The zone that keys of this usage belong to; a zone key belongs to its own."""
     if usage in _ZONES:
         return _ZONES[usage]
+    if usage in BUREAU_USAGES:
+        return Zone.PERSONALIZATION
     return Zone.TRANSPORT if usage is Usage.TRANSPORT else Zone.CARD_MASTERS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from kaguan.personalization.line.line import DATABASE
+from kaguan.personalization.line.terms import DATABASE
 from terminal.doors import call
 
 
@@ -22,4 +22,4 @@ def test_a_database_with_half_of_a_jobs_tables(tmp_path: Path) -> None:
     database.close()
     ended = call("perso", "status", tmp_path)
     assert ended.code == 7
-    assert "no such table" in ended.complaint
+    assert "no such column" in ended.complaint

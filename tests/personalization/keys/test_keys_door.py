@@ -150,7 +150,7 @@ def test_live_stores_and_test_orders_refuse_each_other(tmp_path: Path) -> None:
     options = ("--out", tmp_path / "job", "--keys", store, "--passphrase-file", own)
     refused = kaguan("perso", "run", THREE, *options, "--backend", "pcsc", "--reader", "0")
     assert refused.returncode == 5
-    assert "an order of region 990100 is test and the key store is live" in refused.stderr
+    assert "cards of region 990100 are test and the key store is live" in refused.stderr
     sheets, value = deal(tmp_path, "test", "transport")
     mixed = hold(store, of_two(sheets), value, "--store-passphrase-file", own)
     assert mixed.returncode == 6

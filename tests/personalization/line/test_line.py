@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -19,7 +20,7 @@ import pytest
 from kaguan.card_os.profile import load_profile
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image
-from kaguan.personalization.keystore import key_orders, passphrase_path
+from kaguan.personalization.keystore import passphrase_path, store_orders
 from kaguan.personalization.order.reading import open_order
 from kaguan.personalization.order.returnfile import read_rejects, read_return
 from kaguan.terminal.conversations.identity import read_identity
@@ -248,7 +249,7 @@ def test_a_store_without_the_keys_is_no_rows_fault(tmp_path: Path) -> None:
 def test_a_live_store_does_not_go_onto_emulated_chips(tmp_path: Path) -> None:
     profile = load_profile("ssc-v2")
     vault = SoftwareVault.empty(StoreKind.LIVE)
-    for order in key_orders(profile):
+    for order in store_orders(profile):
         vault.generate(order.label, order.usage, order.algorithm, os.urandom, levels=order.levels)
     vault.generate("TK", Usage.TRANSPORT, Algorithm.TDES, os.urandom)
     store, passphrase = tmp_path / "live.store", tmp_path / "passphrase"
@@ -294,7 +295,7 @@ def spoiled_in_row_two(folder: Path) -> Path:
 
 def wait_for_cards(out: Path, least: int) -> None:
     """Return when so many cards are stored."""
-    for _ in range(600):
+    for _ in range(6000):
         if (out / "cards").is_dir() and len(list((out / "cards").glob("*.card"))) >= least:
             return
         time.sleep(0.02)
@@ -303,7 +304,7 @@ def wait_for_cards(out: Path, least: int) -> None:
 
 def wait_for_children(pid: int) -> list[int]:
     """The process ids of two children, as soon as they are there."""
-    for _ in range(600):
+    for _ in range(12_000):
         if len(children := children_of(pid)) == 2:
             return children
         time.sleep(0.005)
@@ -311,5 +312,10 @@ def wait_for_children(pid: int) -> list[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """The process ids of the children."""
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The process ids of the stations among the children."""
+    found = []
+    for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if b"station" in Path(f"/proc/{word}/cmdline").read_bytes().split(b"\0"):
+                found.append(int(word))
+    return found

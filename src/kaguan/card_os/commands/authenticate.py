@@ -12,7 +12,7 @@ import hmac
 from kaguan.apdu.command import CommandApdu
 from kaguan.card_os.access import find_key
 from kaguan.card_os.commands import authenticate_direct
-from kaguan.card_os.image import Address, CardKey, Lifecycle
+from kaguan.card_os.image import IN_CREATION, Address, CardKey
 from kaguan.card_os.outcome import Outcome, Refuse, View
 from kaguan.card_os.profile.model import Authentication, VersionByte
 from kaguan.card_os.session import TRANSPORT_RIGHT, Session
@@ -23,6 +23,7 @@ from kaguan.vault.vault import Usage
 
 BLOCK = 8
 CHALLENGE_SIZES = (4, 8, 16)
+_new = tuple.__new__  # as in `apdu.command`
 _BLOCKS = (Algorithm.TDES.block_size,)
 _BLOCKS_WITH_SM4 = (*_BLOCKS, Algorithm.SM4.block_size)
 
@@ -38,7 +39,8 @@ def get_challenge(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6700)
     challenge = view.chip.random(command.ne)
     current, file, record, rights, *_ = view.session
-    return Outcome(challenge, 0x9000, Session(current, file, record, rights, challenge))
+    after = _new(Session, (current, file, record, rights, challenge, None, b"", 0x9000, None))
+    return _new(Outcome, (challenge, 0x9000, after, ()))
 
 
 def internal_authenticate(view: View, command: CommandApdu) -> Outcome:
@@ -69,7 +71,7 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
     length, 6983 blocked, 6984 no challenge.
     A wrong cryptogram is an outcome (63Cx), not a refusal: it writes. As with a PIN, the try is spent first.
     """
-    creating = view.image.lifecycle is Lifecycle.CREATION
+    creating = view.image.lifecycle is IN_CREATION
     if view.chip.behaviour.authentication is Authentication.DIRECT and not creating:
         return authenticate_direct.external_authenticate(view, command)
     if command.p1:
@@ -91,12 +93,13 @@ def external_authenticate(view: View, command: CommandApdu) -> Outcome:
         raise Refuse(0x6984)
     gained = TRANSPORT_RIGHT if creating else command.p2
     offered, original = data[:block], data[block:]
-    spent = (PutKey(scope, key.with_tries(key.tries_left - 1)),)
+    spent = (_new(PutKey, (scope, key.with_tries(key.tries_left - 1))),)
     if not hmac.compare_digest(offered, _process(key, view.challenge.ljust(BLOCK, b"\0"), original)):
         lost = view.session.with_rights(view.session.rights - {gained})
         return Outcome(b"", 0x63C0 | min(key.tries_left - 1, 15), lost, (spent,))
     after = view.session.with_rights(view.session.rights | {gained})
-    return Outcome(b"", 0x9000, after, (spent, (PutKey(scope, key.with_tries(key.tries)),)))
+    restored = (_new(PutKey, (scope, key.with_tries(key.tries))),)
+    return _new(Outcome, (b"", 0x9000, after, (spent, restored)))
 
 
 def _version(view: View, data: bytes) -> tuple[int | None, bytes]:

@@ -54,6 +54,12 @@ GREATEST_FILE = 0x7FFF
 ERASED = b"\xff"
 PURSE_PARAMETERS = 8  # type, log FID, layout, greatest balance
 LAYOUTS = (LogLayout.PBOC, LogLayout.MEDICAL)
+_KINDS = {int(kind): kind for kind in FileKind}
+_COUNTED = (FileKind.LINEAR_FIXED, FileKind.CYCLIC)
+_TRANSPARENT, _VARIABLE = FileKind.TRANSPARENT, FileKind.LINEAR_VARIABLE  # by their own names, as in `image`
+_ALGORITHMS = (Algorithm.TDES,)
+_ALGORITHMS_WITH_SM4 = (*_ALGORITHMS, Algorithm.SM4)
+_new = tuple.__new__  # as in `apdu.command`
 
 
 def create_file(view: View, command: CommandApdu) -> Outcome:
@@ -84,22 +90,23 @@ def create_file(view: View, command: CommandApdu) -> Outcome:
         return Outcome(b"", 0x9000, view.session, ((purse,),))
     file = _elementary(fcp)
     address = _new_address(view, fcp)
-    return Outcome(b"", 0x9000, view.session.at(address), ((PutElementary(address, file),),))
+    write = _new(PutElementary, (address, file))
+    return _new(Outcome, (b"", 0x9000, view.session.at(address), ((write,),)))
 
 
 def _new_address(view: View, fcp: Fcp) -> Address:
-    fid = fcp.fid.to_bytes(2, "big")
+    fid, here, image = fcp.fid.to_bytes(2, "big"), view.session.current, view.image
     if fid == MASTER_FILE:
         if fcp.descriptor != DF_DESCRIPTOR:
             raise Refuse(0x6A80)
         address = MASTER_FILE
     else:
-        if view.session.current not in view.image.dedicated:
+        if here not in image.dedicated:
             raise Refuse(0x6A82)
-        address = view.session.current + fid
-    if fcp.size * max(fcp.record_size, 1) > GREATEST_FILE:
+        address = here + fid
+    if fcp.size * (fcp.record_size or 1) > GREATEST_FILE:
         raise Refuse(0x6A84)
-    if address in view.image.dedicated or address in view.image.files:
+    if address in image.dedicated or address in image.files:
         raise Refuse(0x6A89)
     return address
 
@@ -112,14 +119,12 @@ def _dedicated(fcp: Fcp) -> Dedicated:
 
 
 def _elementary(fcp: Fcp) -> Elementary:
-    try:
-        kind = FileKind(fcp.descriptor)
-    except ValueError:
-        raise Refuse(0x6A80) from None
-    counted = kind in (FileKind.LINEAR_FIXED, FileKind.CYCLIC)
-    if counted != bool(fcp.record_size) or (kind is not FileKind.LINEAR_VARIABLE and not fcp.size):
+    kind = _KINDS.get(fcp.descriptor)
+    if kind is None:
         raise Refuse(0x6A80)
-    content = ERASED * fcp.size if kind is FileKind.TRANSPARENT else b""
+    if (kind in _COUNTED) != bool(fcp.record_size) or (kind is not _VARIABLE and not fcp.size):
+        raise Refuse(0x6A80)
+    content = ERASED * fcp.size if kind is _TRANSPARENT else b""
     read, update = fcp.rules.get(READ, NEVER), fcp.rules.get(UPDATE, NEVER)
     return Elementary(kind, read, update, fcp.size, fcp.record_size, content, ())
 
@@ -177,7 +182,7 @@ def _keys(view: View, data: bytes) -> Iterator[Write]:
 
 def _key(view: View, header: KeyHeader | None, value: bytes) -> Write:
     # SM4 keys have no confirmed use on this card: a setting allows them. The transport key is no application's.
-    allowed = (Algorithm.TDES, Algorithm.SM4) if view.chip.behaviour.sm4 else (Algorithm.TDES,)
+    allowed = _ALGORITHMS_WITH_SM4 if view.chip.behaviour.sm4 else _ALGORITHMS
     if header is None or header.algorithm not in allowed or header.usage is Usage.TRANSPORT:
         raise Refuse(0x6A80)
     if len(value) != header.algorithm.key_size:
@@ -191,7 +196,7 @@ def _key(view: View, header: KeyHeader | None, value: bytes) -> Write:
         header.tries,
         header.tries,
     )
-    return PutKey(view.session.current, key)
+    return _new(PutKey, (view.session.current, key))
 
 
 def _pin(view: View, data: bytes) -> Write:

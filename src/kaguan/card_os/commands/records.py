@@ -56,7 +56,7 @@ def read_record(view: View, command: CommandApdu) -> Outcome:
     size = len(data)
     if ne != size and ne < SHORT_NE and (ne < size or mode != ALL_FROM):
         raise Refuse(0x6C00 | (size & 0xFF if size <= SHORT_NE else 0))
-    return Outcome(data, 0x9000, view.session.at(address, number))
+    return _new(Outcome, (data, 0x9000, view.session.at(address, number), ()))
 
 
 def update_record(view: View, command: CommandApdu) -> Outcome:

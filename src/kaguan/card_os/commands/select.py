@@ -7,6 +7,8 @@ reach, can be selected where the profile says so, and shows nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kaguan.apdu.command import CommandApdu
 from kaguan.apdu.tlv import Tlv, template
 from kaguan.card_os.image import MASTER_FILE, ONE_BYTE, Address, Dedicated, Elementary, Lifecycle, internal_file
@@ -134,13 +136,19 @@ def _blocked(view: View, dedicated: Dedicated, after: Session) -> Outcome:
 
 
 def _fci(view: View, address: Address, dedicated: Dedicated) -> bytes:
-    parts = [Tlv(0x84, dedicated.name)]
     shown = dedicated.shown
     if dedicated.shown_sfi:
         shown += _issuer_data(view, address, dedicated.shown_sfi)
     region = dedicated.region
     if region is not None and region.key_file is None and view.chip.behaviour.native.bare_without_key_file:
         shown = b""
+    return _written_fci(dedicated.name, shown)
+
+
+@lru_cache(maxsize=256)
+def _written_fci(name: bytes, shown: bytes) -> bytes:
+    """6F { 84 the name, A5 what is shown }; remembered, because every conversation begins with it."""
+    parts = [Tlv(0x84, name)]
     if shown:
         parts.append(Tlv(0xA5, shown))
     return bytes(template(0x6F, *parts))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kaguan.apdu.errors import CodecError
 from kaguan.vault.ciphers import Algorithm
@@ -54,14 +55,21 @@ class KeyHeader:
 
     @classmethod
     def parse(cls, raw: bytes) -> KeyHeader:
-        """The header in these 5 bytes.
+        """The header in these 5 bytes; a factory sends the same ones again and again, so they are remembered.
 
         Raises:
             CodecError: an unknown type or algorithm.
         """
+        return _parsed(raw)
+
+    @classmethod
+    def _parse(cls, raw: bytes) -> KeyHeader:
         if raw[0] not in USAGE_OF_TYPE or raw[3] not in _ALGORITHM_OF_CODE:
             raise CodecError("unknown key type or algorithm")
         return cls(USAGE_OF_TYPE[raw[0]], raw[1], raw[2], _ALGORITHM_OF_CODE[raw[3]], raw[4])
+
+
+_parsed = lru_cache(maxsize=1024)(KeyHeader._parse)
 
 
 @dataclass(frozen=True, slots=True)

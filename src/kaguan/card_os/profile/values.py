@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kaguan.apdu import codecs
-from kaguan.apdu.codecs import FieldFormat
+from kaguan.apdu.codecs import TLV
 from kaguan.apdu.errors import CodecError
 from kaguan.apdu.tlv import record, records
 from kaguan.card_os.profile.model import FieldSpec
@@ -53,7 +53,7 @@ def decode_value(spec: FieldSpec, value: bytes) -> str:
     Raises:
         CodecError: another length, other inner fields, or bytes that the format does not know.
     """
-    if spec.format is not FieldFormat.TLV:
+    if spec.format is not TLV:
         return codecs.decode(spec.format, spec.width, value)
     inner = tuple(records(value))
     if [tag for tag, _ in inner] != [part.tag for part in spec.inner]:
@@ -92,7 +92,7 @@ def example_layout(layout: Sequence[FieldSpec]) -> str:
 
 
 def _encode_one(spec: FieldSpec, text: str) -> bytes:
-    if spec.format is not FieldFormat.TLV:
+    if spec.format is not TLV:
         return codecs.encode(spec.format, spec.width, text)
     parts = _parts(spec.inner, text)
     return b"".join(record(part.tag, codecs.encode(part.format, part.width, value)) for part, value in parts)

@@ -141,8 +141,8 @@ def _pins(file: Path | None, *prompts: str) -> list[Pin]:
 
 
 def _opened(store: StoreAddress, passphrase_file: Path | None) -> KeyVault:
-    from kaguan.personalization.cli import passphrase_of
     from kaguan.personalization.keystore import open_store
+    from kaguan.personalization.stores.cli import passphrase_of
 
     passphrase = passphrase_of(store, passphrase_file)
     return open_store(store, passphrase)

@@ -15,6 +15,7 @@ from kaguan.cms.models import Card
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.pin import record_pin_blocked
+from kaguan.personalization.keystore import require_fitting
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import prove_genuine
 from kaguan.terminal.conversations.identity import CardIdentity, read_identity
@@ -44,10 +45,12 @@ class Desk:
             CardRefused: the card is blocked, or no social security card.
             NotGenuine: it does not hold its keys.
             NotFound, NotEligible: the books know no such card, or know it by another number.
+        RuleBroken: the card is real and the keys are for tests, or the other way round.
         """
         link.reset()
 
         def keys_of(region: str) -> CardKeys:
+            require_fitting(self.vault, region)
             return CardKeys(self.vault, self.profile, region, link.atr)
 
         identity = converse(link, read_identity(self.profile, keys_of))

@@ -1,86 +1,54 @@
-"""A personalization job on disk: which rows there are, who works on which, and what became of each.
+"""A personalization job: which rows there are, how they stand, and what the job is about.
 
-Law 1. A row is good exactly when its finished card is stored and the row says so; the card is stored first.
-Law 2. A row is claimed with an attempt number, and only the holder of that number may finish it.
-Law 3. Only stations of the newest run claim anything; those of a killed one find nothing to do.
-Law 4. The rows of an order come in whole, or the job does not exist.
+Law 1. The rows of an order come in whole, or no station gets any: they are prepared first, then the job opens.
+Law 2. An order makes one job, and one only.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from kaguan.apdu.errors import RuleBroken
-from kaguan.database import told_plainly
-from kaguan.durable import DiskFailed
-from kaguan.personalization.order.reading import Holder
+from kaguan.personalization.job.database import Bureau
+from kaguan.personalization.job.schema import Fate, JobState, State, card, chip, job, now_seconds, pin
+from kaguan.personalization.preparation.chunks import PreparedRow
 
-MOST_ATTEMPTS = 3
-"""Chips spent on one row before the row is rejected."""
-
-_SCHEMA = """
-CREATE TABLE job (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    order_digest TEXT NOT NULL, order_path TEXT NOT NULL, profile TEXT NOT NULL, region TEXT NOT NULL,
-    store TEXT NOT NULL, backend TEXT NOT NULL, first_chip INTEGER NOT NULL, next_chip INTEGER NOT NULL,
-    run INTEGER NOT NULL
-);
-CREATE TABLE card (
-    number INTEGER PRIMARY KEY,
-    card_no TEXT NOT NULL, line INTEGER NOT NULL, row INTEGER NOT NULL, task_id TEXT NOT NULL, columns TEXT NOT NULL,
-    state TEXT NOT NULL, station INTEGER, attempt INTEGER NOT NULL DEFAULT 0, chip INTEGER,
-    ident_code BLOB, atr BLOB UNIQUE, apdus INTEGER NOT NULL DEFAULT 0, stage TEXT, reason TEXT
-);
-CREATE INDEX card_by_state ON card (state, number);
-CREATE UNIQUE INDEX card_made_once ON card (card_no) WHERE state <> 'refused';
-"""
-
-
-class State(StrEnum):
-    """Where a row stands."""
-
-    PENDING = "pending"
-    CLAIMED = "claimed"
-    GOOD = "good"
-    REJECTED = "rejected"  # no good card came of it
-    REFUSED = "refused"  # the order's row was bad and was skipped
+_AT_ONCE = 1_000
 
 
 class OtherOrder(RuleBroken):
-    """The folder belongs to another order."""
+    """The job is of another order, or was begun otherwise."""
+
+
+class NoSuchJob(RuleBroken):
+    """The database has no such job."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobTerms:
-    """What the job is about; it never changes."""
+    """What the job is about; it never changes. `columns` are those of the order's holders; `pins` says where the cards'
+    first PINs come from: the profile, or drawn for each row."""
 
+    name: str
     order_digest: str
-    order_path: str
+    order_name: str
+    columns: tuple[str, ...]
     profile: str
     region: str
     store: str
     backend: str
-
-
-class Claim(NamedTuple):
-    """One row for one station: nobody else finishes this attempt."""
-
-    number: int
-    attempt: int
-    chip: int
-    holder: Holder
+    sampling: str
+    first_chip: int
+    pins: str = "profile"
 
 
 class Counts(NamedTuple):
-    """How the rows stand. `chips` counts every chip taken from the stock."""
+    """How the rows stand. `chips` counts every chip that reached a machine."""
 
     pending: int
     claimed: int
@@ -101,163 +69,139 @@ class Counts(NamedTuple):
         return self.pending + self.claimed
 
 
+class Settled(NamedTuple):
+    """A row that has become something: its sealed record, and its card, or the stage and reason for having none."""
+
+    number: int
+    line: int
+    row: int
+    task_id: str
+    sealed: bytes
+    serial: str
+    ident_code: bytes
+    stage: str
+    reason: str
+
+
 class Job:
-    """An open job database. Use it as a context; one per process."""
+    """One job in a bureau's database."""
 
-    def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its journals the same rights
-        self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-        self._path = path
-        try:
-            with told_plainly(path):
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def __enter__(self) -> Job:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it is stored, or nothing.
-
-        Raises:
-            DiskFailed: the database cannot be written.
-        """
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise DiskFailed(f"the job's database: {error}; mend it and run the same command again") from None
-            raise
-
-    @property
-    def exists(self) -> bool:
-        """Whether an order has come in."""
-        query = "SELECT 1 FROM sqlite_master WHERE name = 'job'"
-        return self._connection.execute(query).fetchone() is not None
-
-    def open_with(self, terms: JobTerms, rows: Iterable[tuple[Holder, str]], first_chip: int) -> None:
-        """The order's rows are in: each holder with the reason why its row is refused, or with an empty one.
-
-        `first_chip` is the number of the first chip of the stock.
-        """
-        with self._transaction() as connection:
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
-            connection.executemany(
-                "INSERT INTO card (card_no, line, row, task_id, columns, state, stage, reason)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        holder.card_no,
-                        holder.line,
-                        holder.row,
-                        holder.task_id,
-                        json.dumps(dict(holder.columns), ensure_ascii=False),
-                        State.REFUSED if reason else State.PENDING,
-                        "order" if reason else None,
-                        reason or None,
-                    )
-                    for holder, reason in rows
-                ),
-            )
-            connection.execute(
-                "INSERT INTO job VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (
-                    terms.order_digest,
-                    terms.order_path,
-                    terms.profile,
-                    terms.region,
-                    terms.store,
-                    terms.backend,
-                    first_chip,
-                    first_chip,
-                ),
-            )
+    def __init__(self, bureau: Bureau, key: int) -> None:
+        self.bureau = bureau
+        self.key = key
+        self._terms: JobTerms | None = None
 
     @property
     def terms(self) -> JobTerms:
         """What the job is about."""
-        query = "SELECT order_digest, order_path, profile, region, store, backend FROM job"
-        return JobTerms(*self._connection.execute(query).fetchone())
+        if self._terms is None:
+            values = self._row(*(job.c[name] for name in JobTerms.__dataclass_fields__))._asdict()
+            self._terms = JobTerms(**{**values, "columns": tuple(values["columns"].split("|"))})
+        return self._terms
 
-    def order_moved(self, path: str) -> None:
-        """The order's file is found at this path."""
-        with self._transaction() as connection:
-            connection.execute("UPDATE job SET order_path = ? WHERE order_path <> ?", (path, path))
+    @property
+    def state(self) -> JobState:
+        """Where the job stands."""
+        return JobState(self._row(job.c.state).state)
 
-    def begin_run(self) -> int:
-        """A new run's number: stations of every earlier run claim nothing from now on, and their claims are free."""
-        with self._transaction() as connection:
-            (number,) = connection.execute("UPDATE job SET run = run + 1 RETURNING run").fetchone()
-            connection.execute("UPDATE card SET state = ? WHERE state = ?", (State.PENDING, State.CLAIMED))
-        return int(number)
-
-    def release(self, run: int, station: int) -> None:
-        """Rows claimed by this station of this run are pending again. For a station that is dead, or that leaves."""
-        query = "UPDATE card SET state = ? WHERE state = ? AND station = ? AND EXISTS (SELECT 1 FROM job WHERE run = ?)"
-        with self._transaction() as connection:
-            connection.execute(query, (State.PENDING, State.CLAIMED, station, run))
-
-    def claim(self, run: int, station: int, most: int) -> list[Claim]:
-        """Up to so many pending rows, now this station's, each with a chip of its own; none for an earlier run's."""
-        with self._transaction() as connection:
-            if connection.execute("SELECT run FROM job").fetchone() != (run,):
-                return []
-            rows = connection.execute(
-                "SELECT number, line, row, task_id, columns, attempt FROM card WHERE state = ? ORDER BY number LIMIT ?",
-                (State.PENDING, most),
-            ).fetchall()
-            if not rows:
-                return []
-            (chip,) = connection.execute("SELECT next_chip FROM job").fetchone()
-            connection.execute("UPDATE job SET next_chip = ?", (chip + len(rows),))
-            claims = []
-            for number, line, row, task_id, columns, attempt in rows:
-                holder = Holder(line, row, task_id, json.loads(columns))
-                claims.append(Claim(number, attempt + 1, chip, holder))
-                chip += 1
-            connection.executemany(
-                "UPDATE card SET state = ?, station = ?, attempt = ?, chip = ? WHERE number = ?",
-                ((State.CLAIMED, station, claim.attempt, claim.chip, claim.number) for claim in claims),
-            )
-        return claims
-
-    def finish(self, claim: Claim, ident_code: bytes, atr: bytes, apdus: int) -> bool:
-        """The row is good; False when the claim was taken away, and then nothing changed."""
-        return self._settle(claim, "state = ?, ident_code = ?, atr = ?, apdus = ?", State.GOOD, ident_code, atr, apdus)
-
-    def fail(self, claim: Claim, stage: str, reason: str) -> bool:
-        """The row waits for another chip, or is rejected when it has had enough of them; as `finish`."""
-        state = State.REJECTED if claim.attempt >= MOST_ATTEMPTS else State.PENDING
-        return self._settle(claim, "state = ?, stage = ?, reason = ?", state, stage, reason)
-
-    def _settle(self, claim: Claim, assignments: str, *values: object) -> bool:
-        query = f"UPDATE card SET {assignments} WHERE number = ? AND attempt = ? AND state = ?"  # noqa: S608 - our own
-        with self._transaction() as connection:
-            return connection.execute(query, (*values, claim.number, claim.attempt, State.CLAIMED)).rowcount == 1
-
-    def counts(self) -> Counts:
-        """How the rows stand now.
+    @property
+    def data_key(self) -> bytes:
+        """The job's data key, as the vault sealed it.
 
         Raises:
-            InputError: the file is no job's.
+            RuleBroken: the job's personal data is purged.
         """
-        query = "SELECT state, count(*), total(apdus) FROM card GROUP BY state"
-        with told_plainly(self._path):
-            rows = {state: (count, int(apdus)) for state, count, apdus in self._connection.execute(query)}
-            (chips,) = self._connection.execute("SELECT next_chip - first_chip FROM job").fetchone()
+        sealed = self._row(job.c.data_key).data_key
+        if sealed is None:
+            raise RuleBroken(f"the personal data of job {self.terms.name} is purged: nothing more can be made of it")
+        return bytes(sealed)
+
+    @property
+    def pin_key(self) -> bytes:
+        """The key of the job's drawn PINs, as the vault sealed it.
+
+        Raises:
+            RuleBroken: the job has none, or is purged.
+        """
+        sealed = self._row(job.c.pin_key).pin_key
+        if sealed is None:
+            raise RuleBroken(f"job {self.terms.name} has no drawn PINs, or is purged")
+        return bytes(sealed)
+
+    def _row(self, *columns: Column[Any]) -> Row[Any]:
+        query = select(*columns).where(job.c.id == self.key)
+        return self.bureau.durably(lambda connection: connection.execute(query).one(), statement=True)
+
+    def has_open(self) -> bool:
+        """Whether a row still has to become something."""
+        query = select(card.c.number).where(card.c.job == self.key, card.c.state.in_([State.PENDING, State.CLAIMED]))
+        return self.bureau.durably(lambda on: on.execute(query.limit(1)).first() is not None, statement=True)
+
+    def move(self, state: JobState, *, among: Iterable[JobState]) -> bool:
+        """The job is in this state; False when it was in none of `among`, and then nothing changed."""
+        change = update(job).where(job.c.id == self.key, job.c.state.in_(list(among)))
+        with self.bureau.transaction() as connection:
+            return connection.execute(change.values(state=state)).rowcount == 1
+
+    def append(self, rows: Iterable[PreparedRow]) -> None:
+        """These rows are in, all of them; those that were in already stay as they are.
+
+        Raises:
+            OtherOrder: two rows are for one card number.
+        """
+        values = [
+            {
+                "job": self.key,
+                "number": row.number,
+                "line": row.line,
+                "row": row.row,
+                "task_id": row.task_id,
+                "tag": row.tag or None,
+                "sealed": row.sealed,
+                "state": State.REFUSED if row.reason else State.PENDING,
+                "stage": "order" if row.reason else None,
+                "reason": row.reason or None,
+            }
+            for row in rows
+        ]
+
+        def store(connection: Connection) -> None:
+            there = select(func.count()).where(card.c.job == self.key, card.c.number == values[-1]["number"])
+            if not connection.execute(there).scalar_one():
+                connection.execute(insert(card), values)
+
+        if not values:
+            return
+        try:
+            self.bureau.durably(store)
+        except IntegrityError:
+            raise OtherOrder(f"job {self.terms.name}: a card number stands in two rows of the order") from None
+
+    def forget(self) -> None:
+        """A job whose rows are still coming in has never been."""
+        with self.bureau.transaction() as connection:
+            waits = job.c.id == self.key, job.c.state == JobState.PREPARING
+            if connection.execute(select(job.c.id).where(*waits)).first():
+                for table in (card, pin):
+                    connection.execute(delete(table).where(table.c.job == self.key))
+                connection.execute(delete(job).where(*waits))
+
+    def rows_in(self) -> int:
+        """How many rows have come in, from the first on."""
+        with self.bureau.transaction() as connection:
+            query = select(func.coalesce(func.max(card.c.number), 0)).where(card.c.job == self.key)
+            return int(connection.execute(query).scalar_one())
+
+    def counts(self) -> Counts:
+        """How the rows stand now."""
+        states = (
+            select(card.c.state, func.count(), func.sum(card.c.apdus))
+            .where(card.c.job == self.key)
+            .group_by(card.c.state)
+        )
+        used = select(func.count()).select_from(chip).where(chip.c.job == self.key)
+        found, chips = self.bureau.durably(lambda on: (on.execute(states).all(), on.execute(used).scalar_one()))
+        rows = {state: (count, int(apdus)) for state, count, apdus in found}
         count = {state: rows.get(state, (0, 0))[0] for state in State}
         return Counts(
             pending=count[State.PENDING],
@@ -269,24 +213,115 @@ class Job:
             apdus=sum(apdus for _, apdus in rows.values()),
         )
 
-    def good(self) -> Iterator[tuple[Holder, bytes, bytes]]:
-        """Holder, card identification code and ATR of every good card, in the order's sequence."""
-        for *holder, ident_code, atr in self._rows("ident_code, atr", (State.GOOD,)):
-            yield _holder(holder), ident_code, atr
+    def checked_deeply(self) -> int:
+        """How many of the good cards were checked to the last byte; all had the quick check."""
+        query = select(func.count()).where(card.c.job == self.key, card.c.state == State.GOOD, card.c.deep.is_(True))
+        return self.bureau.durably(lambda on: int(on.execute(query).scalar_one()), statement=True)
 
-    def bad(self) -> Iterator[tuple[Holder, str, str]]:
-        """Holder, stage and reason of every row without a card, in the order's sequence."""
-        for *holder, stage, reason in self._rows("stage, reason", (State.REJECTED, State.REFUSED)):
-            yield _holder(holder), stage, reason
-
-    def _rows(self, more: str, states: tuple[State, ...]) -> sqlite3.Cursor:
-        marks = ", ".join("?" * len(states))
-        query = (  # the names are our own
-            f"SELECT line, row, task_id, columns, {more} FROM card WHERE state IN ({marks}) ORDER BY number"  # noqa: S608
+    def rejects_by_reason(self) -> dict[str, int]:
+        """How many chips were rejected, by reason."""
+        query = (
+            select(chip.c.reason, func.count())
+            .where(chip.c.job == self.key, chip.c.fate.in_([Fate.REJECTED, Fate.SCRAP]), chip.c.ident_code.is_(None))
+            .group_by(chip.c.reason)
         )
-        return self._connection.execute(query, states)
+        with self.bureau.transaction() as connection:
+            return {reason or "": count for reason, count in connection.execute(query)}
+
+    def settled(self, *states: State, number: int | None = None) -> Iterator[Settled]:
+        """Every row in one of these states, in the order's sequence, read a thousand at a time; or the row of this
+        number if it is in one of them."""
+        columns = [getattr(card.c, name) for name in Settled._fields]
+        only = [] if number is None else [card.c.number == number]
+        last = 0
+        while True:
+            query = (
+                select(*columns)
+                .where(card.c.job == self.key, card.c.number > last, card.c.state.in_(states), *only)
+                .order_by(card.c.number)
+                .limit(_AT_ONCE)
+            )
+            with self.bureau.transaction() as connection:
+                rows = [Settled(*row) for row in connection.execute(query)]
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+            last = rows[-1].number
 
 
-def _holder(columns: list[object]) -> Holder:
-    line, row, task_id, text = columns
-    return Holder(int(str(line)), int(str(row)), str(task_id), json.loads(str(text)))
+def begin_job(bureau: Bureau, terms: JobTerms, data_key: bytes, pin_key: bytes | None = None) -> Job:
+    """The job of these terms: a new one that waits for its rows, or the one that was begun with the same terms.
+
+    Raises:
+        OtherOrder: a job of that name or that order was begun with other terms.
+    """
+    values = {**asdict(terms), "columns": "|".join(terms.columns)}
+
+    def create(connection: Connection) -> int:
+        same = (job.c.name == terms.name) | (job.c.order_digest == terms.order_digest)
+        found = connection.execute(select(job.c.id).where(same)).scalars().all()
+        if found:
+            return int(found[0])
+        new = insert(job).values(**values, data_key=data_key, pin_key=pin_key, state=JobState.PREPARING)
+        new = new.values(opened_at=now_seconds())
+        return int(connection.execute(new.returning(job.c.id)).scalar_one())
+
+    try:
+        begun = Job(bureau, bureau.durably(create))
+    except IntegrityError:  # somebody was faster
+        begun = Job(bureau, bureau.durably(create))
+    require_same(begun.terms, terms)
+    return begun
+
+
+def job_of_order(bureau: Bureau, digest: str, name: str = "") -> Job | None:
+    """The job of the order's file with this digest, or of this name; None when there is none yet."""
+    query = select(job.c.id).where((job.c.order_digest == digest) | (job.c.name == name)).order_by(job.c.id)
+    with bureau.transaction() as connection:
+        found = connection.execute(query).first()
+    return Job(bureau, found[0]) if found else None
+
+
+def only_job(bureau: Bureau) -> Job | None:
+    """The job of a database that is one job's own; None when there is none yet."""
+    with bureau.transaction() as connection:
+        found = connection.execute(select(job.c.id).order_by(job.c.id)).first()
+    return Job(bureau, found[0]) if found else None
+
+
+def require_same(begun: JobTerms, wanted: JobTerms) -> None:
+    """Nothing happens when the job goes on as it began.
+
+    Raises:
+        OtherOrder: it does not.
+    """
+    if begun.order_digest != wanted.order_digest:
+        raise OtherOrder(f"job {begun.name} is of another order ({begun.order_name}): choose another name or folder")
+    if begun.name != wanted.name:
+        raise OtherOrder(
+            f"this order has a job already, {begun.name}: go on with that one, or have cards of it made again there"
+        )
+    for name in ("profile", "region", "store", "backend", "sampling", "pins"):
+        if getattr(begun, name) != getattr(wanted, name):
+            raise OtherOrder(
+                f"job {begun.name} was begun with {name} {getattr(begun, name)}, not {getattr(wanted, name)}"
+            )
+
+
+def find_job(bureau: Bureau, name: str = "") -> Job:
+    """The job of this name; the only one when no name is given.
+
+    Raises:
+        NoSuchJob: there is none, or several and none is named.
+    """
+    query = select(job.c.id, job.c.name).order_by(job.c.id)
+    if name:
+        query = query.where(job.c.name == name)
+    with bureau.transaction() as connection:
+        found = connection.execute(query.limit(21)).all()
+    if len(found) == 1:
+        return Job(bureau, found[0][0])
+    if found:
+        names = ", ".join(row[1] for row in found[:20])
+        raise NoSuchJob(f"{bureau.shown} has several jobs: name one of {names}")
+    raise NoSuchJob(f"{bureau.shown} has no job{f' {name}' if name else ''}: start one with 'kaguan perso run'")

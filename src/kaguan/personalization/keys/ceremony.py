@@ -20,7 +20,15 @@ from kaguan.vault.record import LEAST_PEOPLE, Entry, next_entry
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.share import Share, ShareSet, custodian_name
 from kaguan.vault.software import SoftwareVault
-from kaguan.vault.vault import CheckValueMismatch, KeyInfo, KeyPresent, KeyRef, UsageForbidden, WrongPassphrase
+from kaguan.vault.vault import (
+    BUREAU_USAGES,
+    CheckValueMismatch,
+    KeyInfo,
+    KeyPresent,
+    KeyRef,
+    UsageForbidden,
+    WrongPassphrase,
+)
 from kaguan.vault.zone import is_zone_key
 
 _OWNER_ONLY = 0o600
@@ -37,7 +45,7 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class CeremonyPlan:
-    """Which key of which store comes to be. `levels` is passed over for zone keys, which have none."""
+    """Which key of which store comes to be. Keys of zones and of the bureau have no `levels`."""
 
     store: Path
     label: str
@@ -86,7 +94,7 @@ def hold_ceremony(
                 f"the shares make check value {value}, the sheet of {name} says {what.check_value}: nothing was stored"
             )
     _require_own_passphrases(people, store_passphrase)
-    levels = 0 if is_zone_key(of.usage) else plan.levels
+    levels = 0 if is_zone_key(of.usage) or of.usage in BUREAU_USAGES else plan.levels
     info = KeyInfo(plan.label, plan.version, of.algorithm, of.usage, value, levels)
     if plan.store.exists():
         with StoreFile(plan.store) as store:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from kaguan.apdu.errors import RuleBroken
 from kaguan.card_os.profile import load_profile
 from kaguan.personalization.keys.asking.cli import (
     CUSTODIANS,
@@ -24,28 +23,28 @@ from kaguan.personalization.keys.asking.cli import (
     store_passphrase_of,
 )
 from kaguan.personalization.keys.ceremony import CeremonyPlan, ceremony_at, hold_ceremony
-from kaguan.personalization.keys.opening import record_lines_of
+from kaguan.personalization.keys.evidence.cli import keys_of, record, verify
+from kaguan.personalization.keys.service.cli import serve_keys, service_cert
 from kaguan.personalization.keys.sheets import sheet_list, sheet_text, write_sheets
 from kaguan.personalization.keys.sitting import sit
 from kaguan.personalization.keys.storefile import KeyRow, StoreFile
-from kaguan.personalization.keys.token.cli import token
-from kaguan.personalization.keystore import add_factory_key, key_orders, passphrase_path
+from kaguan.personalization.keys.token.cli import MOST, token
+from kaguan.personalization.keystore import BUREAU_KEYS, add_factory_key, passphrase_path, store_orders, usual_label
 from kaguan.terminal.cardkeys import TRANSPORT_LABEL
 from kaguan.vault.ceremony import KeyOrder, deal
 from kaguan.vault.ciphers import Algorithm
 from kaguan.vault.guard import KeyState
-from kaguan.vault.record import Entry, RecordBroken, verify_record
+from kaguan.vault.record import Entry
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import CheckValue, Secret
 from kaguan.vault.share import ShareSet
-from kaguan.vault.vault import KeyAbsent, KeyRef, Usage
+from kaguan.vault.vault import BUREAU_USAGES, KeyAbsent, KeyRef, Usage
 from kaguan.vault.zone import Zone
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 LABEL = click.argument("label")
 VERSION = click.option("--version", default=1, show_default=True, type=click.IntRange(1, 0xFFFF), help="Key version.")
-MOST = click.option("--uses", "most_uses", type=click.IntRange(1), help="How often each key may work; else no limit.")
 ACTIVATE = click.option("--activate", is_flag=True, help="The keys work at once; else they are activated later.")
 ZONE = click.option("--zone", type=click.Choice([zone.value for zone in Zone]), help="Make the key of this zone.")
 
@@ -55,7 +54,8 @@ def keys() -> None:
     """Key stores: ceremonies, states, counters, key blocks, and the record of it all."""
 
 
-keys.add_command(token)
+for command in (token, record, verify, serve_keys, service_cert):
+    keys.add_command(command)
 
 
 @keys.command("deal")
@@ -82,7 +82,8 @@ def deal_shares(
     if zone and not usage:
         purpose, of_algorithm = Zone(zone).usage, Algorithm.AES
     elif usage and not zone:
-        purpose, of_algorithm = Usage(usage), Algorithm(algorithm)
+        purpose = Usage(usage)
+        of_algorithm = Algorithm.AES if purpose in BUREAU_USAGES else Algorithm(algorithm)
     else:
         raise click.UsageError("say either --zone or --usage")
     of = ShareSet(secrets.token_bytes(4), StoreKind(kind), purpose, of_algorithm, threshold, len(custodians))
@@ -105,7 +106,7 @@ def deal_shares(
 
 @keys.command("ceremony")
 @STORE
-@click.option("--label", help="The key's name; a zone key is called after its zone.")
+@click.option("--label", help="The key's name; one of a zone or the bureau has a name.")
 @VERSION
 @click.option("--levels", default=1, show_default=True, type=click.IntRange(0, 3), help="Diversifications to a card.")
 @MOST
@@ -142,14 +143,15 @@ def ceremony(
         entered = entered_by(custodians, shares, passphrases, values, known=known)
         of = next(iter(entered.values())).share.set
         passphrase, beside = _passphrase_of_new(store, store_passphrase, of.kind)
-        plan = CeremonyPlan(store, label or of.usage.value, version, levels, most_uses, activate)
+        plan = CeremonyPlan(store, label or usual_label(of.usage), version, levels, most_uses, activate)
         entry = hold_ceremony(plan, entered, passphrase, time=now(), beside=beside)
     tell(entry)
 
 
 @keys.command()
 @STORE
-@click.option("--profile", required=True, help="Every master key of this card profile.")
+@click.option("--profile", help="Every master key of this card profile, and the bureau's own keys.")
+@click.option("--bureau", is_flag=True, help="The bureau's own keys alone, for a store that was made without.")
 @click.option(
     "--transport",
     type=click.Choice(["new", "emulated"]),
@@ -162,7 +164,8 @@ def ceremony(
 @STORE_PASSPHRASE
 def generate(
     store: Path,
-    profile: str,
+    profile: str | None,
+    bureau: bool,
     transport: str | None,
     most_uses: int | None,
     activate: bool,
@@ -170,8 +173,10 @@ def generate(
     passphrases: Sequence[str],
     store_passphrase: Path | None,
 ) -> None:
-    """Make the master keys of a card profile; nobody sees them. Two custodians approve."""
-    orders = key_orders(load_profile(profile))
+    """Make the master keys of a card profile, and the bureau's own; nobody sees them. Two custodians approve."""
+    if bool(profile) is bureau:
+        raise click.UsageError("say either --profile or --bureau")
+    orders = store_orders(load_profile(profile)) if profile else list(BUREAU_KEYS)
     if transport == "new":
         orders.append(KeyOrder(TRANSPORT_LABEL, Usage.TRANSPORT))
     passphrase, who = _brought(store, store_passphrase, custodians, passphrases)
@@ -292,7 +297,7 @@ def show(store: Path, label: str, version: int, as_json: bool) -> None:
     if not rows:
         raise KeyAbsent(f"{store} has no key {KeyRef(label, version)}")
     start = f"{KeyRef(label, version)} "
-    steps = [entry for entry in entries if any(str(key).startswith(start) for key in _list(entry.about.get("keys")))]
+    steps = [entry for entry in entries if any(str(key).startswith(start) for key in keys_of(entry))]
     if as_json:
         click.echo(
             json.dumps({**_as_json(rows[0]), "record": [entry._asdict() for entry in steps]}, ensure_ascii=False)
@@ -303,47 +308,6 @@ def show(store: Path, label: str, version: int, as_json: bool) -> None:
         click.echo(f"  {entry.number}  {entry.time}  {entry.step}  {', '.join(entry.signatures)}")
 
 
-@keys.command()
-@STORE
-@click.option("--out", type=_FILE, help="File for the record; else it is printed.")
-def record(store: Path, out: Path | None) -> None:
-    """The record of a store, for signing and keeping: 'kaguan keys verify' reads it without any secret."""
-    with StoreFile(store) as file:
-        text = "".join(f"{line}\n" for line in file.record_lines())
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    if out.exists():
-        raise RuleBroken(f"{out} exists already: a record is never written over")
-    out.write_text(text, encoding="utf-8")
-
-
-@keys.command()
-@click.argument("record", metavar="RECORD", type=_EXISTING)
-@click.option("--store", type=_EXISTING, help="The record must also be this store's, up to its last entry.")
-@click.option("--digest", "digests", multiple=True, help="An entry that must be there, as noted on paper; repeat it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
-def verify(record: Path, store: Path | None, digests: Sequence[str], as_json: bool) -> None:
-    """Check a record: every entry whole, in its place, and signed by two custodians. RECORD may be the store itself."""
-    entries = verify_record(record_lines_of(record))
-    if store is not None and record_lines_of(store) != [entry.line for entry in entries]:
-        raise RecordBroken(len(entries), f"this is not the record of {store}, or not all of it")
-    if missing := [digest for digest in digests if digest.lower() not in {entry.digest for entry in entries}]:
-        raise RecordBroken(
-            len(entries), f"no entry has the digest {missing[0]}: its end was cut off, or it is another's"
-        )
-    if as_json:
-        click.echo(json.dumps([entry._asdict() for entry in entries], ensure_ascii=False))
-        return
-    for entry in entries:
-        click.echo(f"{entry.number}  {entry.time}  {entry.step}  {', '.join(entry.signatures)}")
-        for key in _list(entry.about.get("keys")):
-            click.echo(f"     {key}")
-        for name, public in entry.custodians.items():
-            click.echo(f"     custodian {name}, key {public[:16].upper()}..")
-    click.echo(f"{len(entries)} entries, every one in place and signed; last digest {entries[-1].digest}")
-
-
 def now() -> str:
     """The time, as records have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -351,7 +315,7 @@ def now() -> str:
 
 def tell(entry: Entry) -> None:
     """Say what was recorded, and what to note on paper."""
-    for key in _list(entry.about.get("keys")):
+    for key in keys_of(entry):
         click.echo(key)
     click.echo(f"recorded as entry {entry.number}: note its digest {entry.digest}")
 
@@ -369,10 +333,6 @@ def _passphrase_of_new(store: Path, file: Path | None, kind: StoreKind) -> tuple
     if kind is StoreKind.TEST:
         return Secret(secrets.token_urlsafe(24).encode()), passphrase_path(store)
     return new_passphrase("Passphrase of the new key store"), None
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _as_json(row: KeyRow) -> dict[str, object]:

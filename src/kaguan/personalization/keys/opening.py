@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Protocol
 from weakref import WeakSet
 
 from kaguan.personalization.keys.register import StoreRegister
 from kaguan.personalization.keys.storefile import MAGIC, KeyRow, RegisterBroken, StoreFile
 from kaguan.vault.guard import GuardedVault, KeyState
+from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import Secret
 from kaguan.vault.software import SoftwareVault
+from kaguan.vault.vault import KeyVault
 
 
 def is_managed(path: Path) -> bool:
@@ -45,6 +48,21 @@ def open_guarded(path: Path, passphrase: Secret) -> GuardedVault:
     except BaseException:
         store.close()
         raise
+    return guarded_by(store, vault)
+
+
+class Registered(KeyVault, Protocol):
+    """A vault that authenticates what a register says of its keys."""
+
+    kind: StoreKind
+
+    def tag(self, data: bytes) -> bytes:
+        """What only this vault can make of the data."""
+        ...
+
+
+def guarded_by(store: StoreFile, vault: Registered) -> GuardedVault:
+    """The vault behind the register in this file, which was checked, and is this process's."""
     guarded = GuardedVault(vault, vault.kind, StoreRegister(store, vault.tag), time.monotonic)
     _OPEN.add(guarded)
     return guarded
@@ -73,8 +91,11 @@ def open_vault(store: StoreFile, passphrase: Secret) -> SoftwareVault:
     return vault
 
 
-def check_register(store: StoreFile, vault: SoftwareVault) -> list[KeyRow]:
+def check_register(store: StoreFile, vault: Registered) -> list[KeyRow]:
     """The rows, when each has its tag and says of its key what the vault says, and the record is whole.
+
+    A token may hold keys besides: its register is a file of its own, and a step that was killed has told only one of
+    them. A key without a row does not work.
 
     Raises:
         RegisterBroken, RecordBroken: otherwise.
@@ -82,6 +103,8 @@ def check_register(store: StoreFile, vault: SoftwareVault) -> list[KeyRow]:
     store.checked_record(vault.tag)
     rows = store.checked_rows(vault.tag)
     alive = [row.info for row in rows if row.state is not KeyState.DESTROYED]
-    if alive != list(vault.infos()) or store.kind is not vault.kind:
-        raise RegisterBroken(f"{store.path}: register and sealed keys do not agree: restore the store and ask why")
+    found = list(vault.infos())
+    agree = alive == found if store.sealed else all(info in found for info in alive)
+    if not agree or store.kind is not vault.kind:
+        raise RegisterBroken(f"{store.path}: register and keys do not agree: restore the store and ask why")
     return rows

@@ -9,14 +9,14 @@ from pathlib import Path
 from kaguan.apdu.errors import InputError
 from kaguan.vault.secret import Secret
 
-_LONGEST = 4096
+LONGEST = 4096
 
 
 class FileTooOpen(InputError):
     """Others may read the file, so what is in it is no secret."""
 
 
-def read_secret(path: Path) -> Secret:
+def read_secret(path: Path, *, longest: int = LONGEST) -> Secret:
     """What is in the file, without white space around it.
 
     Raises:
@@ -33,7 +33,7 @@ def read_secret(path: Path) -> Secret:
             raise FileTooOpen(f"{path} belongs to somebody else: a secret is read from your own files only")
         if status.st_mode & 0o077:
             raise FileTooOpen(f"others may read {path}, so it is no secret: 'chmod 600 {path}', and think of a new one")
-        value = file.read(_LONGEST + 1).strip()
-    if not value or len(value) > _LONGEST:
+        value = file.read(longest + 1).strip()
+    if not value or len(value) > longest:
         raise InputError(f"{path} is empty, or too long for a secret")
     return Secret(value)

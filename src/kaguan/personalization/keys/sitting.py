@@ -10,7 +10,7 @@ from pathlib import Path
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.durable import locked, write_whole
 from kaguan.personalization.keys.ceremony import key_text
-from kaguan.personalization.keys.opening import check_register, open_vault
+from kaguan.personalization.keys.opening import Registered, check_register, open_vault
 from kaguan.personalization.keys.register import StoreRegister
 from kaguan.personalization.keys.storefile import Changes, KeyRow, StoreFile, lock_path
 from kaguan.vault.ceremony import KeyOrder
@@ -32,20 +32,12 @@ _STEPS = {
 }
 
 
-class Sitting:
-    """Make one with `sit`. Every method is one step: done and recorded, or neither."""
+class Steps:
+    """What custodians do at a register, whatever holds the keys. Every step is done and recorded, or neither."""
 
-    def __init__(
-        self,
-        store: StoreFile,
-        vault: SoftwareVault,
-        passphrase: Secret,
-        people: Sequence[Signer],
-        now: Callable[[], str],
-    ) -> None:
+    def __init__(self, store: StoreFile, vault: Registered, people: Sequence[Signer], now: Callable[[], str]) -> None:
         self._store = store
         self._vault = vault
-        self._passphrase = passphrase
         self._people = people
         self._now = now
 
@@ -60,14 +52,60 @@ class Sitting:
         if state not in NEXT_STATES[row.state]:
             ways = ", ".join(sorted(NEXT_STATES[row.state])) or "nothing else"
             raise KeyNotActive(f"{ref} is {row.state}; from there it becomes {ways}, not {state}")
-        sealed = None
-        if state is KeyState.DESTROYED:
-            self._vault.erase(ref)
-            sealed = self._sealed()
+        sealed = self._without(ref) if state is KeyState.DESTROYED else None
         about = {"keys": [key_text(row.info)], "from": row.state.value, "to": state.value}
         entry = self._entry(_STEPS[state], about)
         self._store.commit(Changes(entry, sealed=sealed, states={row.name: state}), self._vault.tag)
         return entry
+
+    def _without(self, ref: KeyRef) -> bytes | None:
+        """The sealed keys without this one, where they are sealed in the store."""
+        raise NotImplementedError
+
+    def _added(
+        self,
+        step: str,
+        infos: Sequence[KeyInfo],
+        about: Mapping[str, object],
+        *,
+        most_uses: int | None,
+        activate: bool,
+        sealed: bytes | None = None,
+    ) -> Entry:
+        state = KeyState.ACTIVE if activate else KeyState.PRE_ACTIVE
+        keys = {"keys": [key_text(info) for info in infos], "state": state.value, "most_uses": most_uses}
+        entry = self._entry(step, {**keys, **about})
+        rows = tuple(KeyRow(info, state, most=most_uses) for info in infos)
+        self._store.commit(Changes(entry, sealed=sealed, new_keys=rows), self._vault.tag)
+        return entry
+
+    def _row(self, ref: KeyRef) -> KeyRow:
+        for row in check_register(self._store, self._vault):
+            if row.name == (ref.label, ref.version):
+                return row
+        raise KeyAbsent(f"{self._store.path} has no key {ref}")
+
+    def _entry(self, step: str, about: Mapping[str, object]) -> Entry:
+        last = self._store.record()[-1]
+        return next_entry(
+            last, time=self._now(), store=self._store.store_id, step=step, about=about, people=self._people
+        )
+
+
+class Sitting(Steps):
+    """Custodians at a store whose keys are sealed in it. Make one with `sit`."""
+
+    def __init__(
+        self,
+        store: StoreFile,
+        vault: SoftwareVault,
+        passphrase: Secret,
+        people: Sequence[Signer],
+        now: Callable[[], str],
+    ) -> None:
+        super().__init__(store, vault, people, now)
+        self._vault: SoftwareVault = vault
+        self._passphrase = passphrase
 
     def generate(
         self,
@@ -87,7 +125,8 @@ class Sitting:
             for label, usage, algorithm, levels, version in orders
         ]
         infos += [give(self._vault) for give in given]
-        return self._added("generate", infos, {}, most_uses=most_uses, activate=activate)
+        sealed = self._sealed()
+        return self._added("generate", infos, {}, most_uses=most_uses, activate=activate, sealed=sealed)
 
     def import_block(
         self, text: str, zone_key: KeyRef, expected: CheckValue, *, most_uses: int | None, activate: bool
@@ -100,7 +139,8 @@ class Sitting:
         """
         self._use(zone_key)
         info = self._vault.import_block(text, zone_key, expected)
-        return self._added("import", [info], {"under": str(zone_key)}, most_uses=most_uses, activate=activate)
+        under, sealed = {"under": str(zone_key)}, self._sealed()
+        return self._added("import", [info], under, most_uses=most_uses, activate=activate, sealed=sealed)
 
     def export_block(self, ref: KeyRef, zone_key: KeyRef | None, expected: CheckValue, file: Path) -> Entry:
         """The key, in a key block of its zone's key, is in a new file; the record says so before the file is there.
@@ -129,22 +169,6 @@ class Sitting:
         write_whole(file, block.encode() + b"\n", mode=_OWNER_ONLY)
         return entry
 
-    def _added(
-        self, step: str, infos: list[KeyInfo], about: Mapping[str, object], *, most_uses: int | None, activate: bool
-    ) -> Entry:
-        state = KeyState.ACTIVE if activate else KeyState.PRE_ACTIVE
-        keys = {"keys": [key_text(info) for info in infos], "state": state.value, "most_uses": most_uses}
-        entry = self._entry(step, {**keys, **about})
-        rows = tuple(KeyRow(info, state, most=most_uses) for info in infos)
-        self._store.commit(Changes(entry, sealed=self._sealed(), new_keys=rows), self._vault.tag)
-        return entry
-
-    def _row(self, ref: KeyRef) -> KeyRow:
-        for row in check_register(self._store, self._vault):
-            if row.name == (ref.label, ref.version):
-                return row
-        raise KeyAbsent(f"{self._store.path} has no key {ref}")
-
     def _zone_key(self, info: KeyInfo) -> KeyRef:
         zone = zone_of(info.usage)
         rows = [row for row in self._store.rows() if row.info.usage is zone.usage and row.state is KeyState.ACTIVE]
@@ -166,11 +190,9 @@ class Sitting:
             left = register.reserve(*zone_key[:2])
             register.give_back(*zone_key[:2], left - 1)
 
-    def _entry(self, step: str, about: Mapping[str, object]) -> Entry:
-        last = self._store.record()[-1]
-        return next_entry(
-            last, time=self._now(), store=self._store.store_id, step=step, about=about, people=self._people
-        )
+    def _without(self, ref: KeyRef) -> bytes | None:
+        self._vault.erase(ref)
+        return self._sealed()
 
     def _sealed(self) -> bytes:
         return self._vault.sealed(self._passphrase, secrets.token_bytes)
@@ -187,7 +209,16 @@ def sit(path: Path, passphrase: Secret, people: Mapping[str, Secret], now: Calla
         As `open_vault`.
     """
     with locked(lock_path(path), f"the key store {path}"), StoreFile(path) as store:
-        if len({custodian_name(name) for name in people}) < LEAST_PEOPLE:
-            raise NeedsSecondPerson("this takes two custodians: different people, each with a passphrase of their own")
-        signers = [store.custodian(name).present(secret) for name, secret in people.items()]
+        signers = present(store, people)
         yield Sitting(store, open_vault(store, passphrase), passphrase, signers, now)
+
+
+def present(store: StoreFile, people: Mapping[str, Secret]) -> list[Signer]:
+    """These custodians of the store, by name and passphrase.
+
+    Raises:
+        NeedsSecondPerson, CustodianUnknown, WrongPassphrase: see `sit`.
+    """
+    if len({custodian_name(name) for name in people}) < LEAST_PEOPLE:
+        raise NeedsSecondPerson("this takes two custodians: different people, each with a passphrase of their own")
+    return [store.custodian(name).present(secret) for name, secret in people.items()]

@@ -1,6 +1,7 @@
 """A key store in a PKCS#11 token: how it is named, opened and filled.
 
-It is named `pkcs11:LABEL`, or as RFC 7512 has it: `pkcs11:token=LABEL?module-path=/usr/lib/x.so&pin-source=/etc/pin`.
+It is named `pkcs11:LABEL`, or as RFC 7512 has it: `pkcs11:token=LABEL?module-path=/usr/lib/x.so&pin-source=/etc/pin`;
+`register=FILE` is ours.
 The PIN comes from a file or from somebody who types it, and never stands in a command line.
 """
 
@@ -14,9 +15,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
 from kaguan.apdu.errors import VaultError
+from kaguan.personalization.keys.opening import check_register, guarded_by
+from kaguan.personalization.keys.service.address import SCHEME as SERVICE
+from kaguan.personalization.keys.service.address import ServiceStore
+from kaguan.personalization.keys.storefile import RegisterBroken, StoreFile
 from kaguan.vault.secret import Secret
+from kaguan.vault.tokenerrors import TokenAbsent
 
 if TYPE_CHECKING:
+    from kaguan.vault.guard import GuardedVault
     from kaguan.vault.pkcs11 import TokenVault
     from kaguan.vault.token import TokenSession
 
@@ -36,11 +43,12 @@ class TokenStoreMalformed(VaultError):
 
 @dataclass(frozen=True, slots=True)
 class TokenStore:
-    """Which token, spoken to by which library, and the file its PIN is in, if any."""
+    """Which token, spoken to by which library, the file its PIN is in, and its register's, if it has one."""
 
     label: str
     module: Path | None = None
     pin_source: Path | None = None
+    register: Path | None = None
 
     @classmethod
     def parse(cls, text: str) -> TokenStore:
@@ -54,50 +62,77 @@ class TokenStore:
         options = dict(parse_qsl(query))
         if "pin-value" in options:
             raise TokenStoreMalformed("a PIN does not belong into a command line: use pin-source, a file, or be asked")
-        unknown = (attributes.keys() - {"token"}) | (options.keys() - {"module-path", "pin-source"})
+        unknown = (attributes.keys() - {"token"}) | (options.keys() - {"module-path", "pin-source", "register"})
         if not text.startswith(SCHEME) or unknown or not attributes.get("token"):
             raise TokenStoreMalformed(
                 f"{text!r} names no token: write pkcs11:LABEL or pkcs11:token=LABEL?module-path=FILE&pin-source=FILE"
             )
-        module, pin_source = options.get("module-path"), options.get("pin-source", "").removeprefix("file:")
-        return cls(
-            unquote(attributes["token"]), Path(module) if module else None, Path(pin_source) if pin_source else None
-        )
+        files = [options.get(name, "").removeprefix("file:") for name in ("module-path", "pin-source", "register")]
+        return cls(unquote(attributes["token"]), *(Path(file) if file else None for file in files))
 
     def resolve(self) -> TokenStore:
         """The same store, named so that it is found from every folder, as a path's `resolve` does."""
         pin_source = self.pin_source.resolve() if self.pin_source else None
+        register = self.register.resolve() if self.register else None
         # the library by the name it was given: under two names it would be loaded twice, which it refuses
-        return TokenStore(self.label, self.module.absolute() if self.module else None, pin_source)
+        return TokenStore(self.label, self.module.absolute() if self.module else None, pin_source, register)
 
     def __str__(self) -> str:
-        named = {"module-path": self.module, "pin-source": self.pin_source}
+        named = {"module-path": self.module, "pin-source": self.pin_source, "register": self.register}
         query = "&".join(f"{name}={quote(str(path))}" for name, path in named.items() if path)
         return f"{SCHEME}token={quote(self.label)}" + (f"?{query}" if query else "")
 
 
-StoreAddress = Path | TokenStore
+StoreAddress = Path | TokenStore | ServiceStore
 
 
 def store_of(text: str) -> StoreAddress:
-    """A key store by name: a token's, or a file.
+    """A key store by name: a token's, a key service's, or a file.
 
     Raises:
-        TokenStoreMalformed: a token's name that cannot be read.
+        TokenStoreMalformed, ServiceMalformed: a name that cannot be read.
     """
+    if text.startswith(SERVICE):
+        return ServiceStore.parse(text)
     return TokenStore.parse(text) if text.startswith(SCHEME) else Path(text)
 
 
-def open_token(store: TokenStore, pin: Secret | None = None, *, attended: bool = False) -> TokenVault:
-    """The vault in the token, opened with this PIN or the one in the store's file.
+def open_token(store: TokenStore, pin: Secret | None = None, *, attended: bool = False) -> TokenVault | GuardedVault:
+    """The vault in the token, opened with this PIN or the one in the store's file; guarded when it has a register.
 
     Raises:
-        VaultError: it holds no key store of ours; and as `token_session` says.
+        VaultError: it holds no key store of ours, or has a register that was not named; and as `token_session` says.
+        RegisterBroken: the register is another token's, or was changed by hand.
     """
     session = token_session(store, pin, attended=attended)
     from kaguan.vault.pkcs11 import TokenVault  # noqa: PLC0415 - few machines have the package
 
-    return TokenVault.opened(session)
+    vault = TokenVault.opened(session)
+    if store.register is None and vault.register_id is None:
+        return vault
+    return guarded_by(registered(store, vault), vault)
+
+
+def registered(store: TokenStore, vault: TokenVault) -> StoreFile:
+    """The token's own register, and no other, whole.
+
+    Raises:
+        VaultError: the token has one and it was not named, or the other way round.
+        RegisterBroken, RecordBroken: see `check_register`.
+    """
+    if vault.register_id is None:
+        raise VaultError(f"{store}: this token has no register: make it with 'kaguan keys token register'")
+    if store.register is None:
+        raise VaultError(f"{store}: the keys of this token have states and counters: name its register, register=FILE")
+    file = StoreFile(store.register)
+    try:
+        if file.store_id != vault.register_id:
+            raise RegisterBroken(f"{store.register} is the register of another token, or an older one of this")
+        check_register(file, vault)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def token_session(
@@ -111,8 +146,8 @@ def token_session(
     try:
         from kaguan.vault.token import TokenAddress, TokenSession  # noqa: PLC0415 - few machines have the package
     except ModuleNotFoundError:
-        raise VaultError("tokens need python-pkcs11: install kaguan with the extra 'hsm'") from None
-    address = TokenAddress(str(_module(store)), store.label)
+        raise VaultError("tokens need python-pkcs11: pip install 'kaguan[hsm]'; see 'kaguan doctor'") from None
+    address = TokenAddress(str(module_path(store.module)), store.label)
     return TokenSession(address, pin or pin_in(store), attended=attended, writes=writes, wait=time.sleep)
 
 
@@ -133,11 +168,18 @@ def pin_in(store: TokenStore) -> Secret:
     return Secret(pin)
 
 
-def _module(store: TokenStore) -> Path:
-    named = store.module or os.environ.get(MODULE)
-    if named:
-        return Path(named)
+def module_path(named: Path | None = None) -> Path:
+    """The library that speaks to tokens: the one named, the environment's, or SoftHSM's.
+
+    Raises:
+        TokenAbsent: none is named, and SoftHSM is not where it usually is.
+    """
+    if chosen := named or os.environ.get(MODULE):
+        return Path(chosen)
     for place in map(Path, _MODULES):
         if place.exists():
             return place
-    raise VaultError(f"which library speaks to the token? Name it with module-path, or in {MODULE}")
+    raise TokenAbsent(
+        f"which library speaks to the token? Name it with module-path, or in {MODULE}; for tokens in files "
+        "'apt-get install softhsm2'"
+    )

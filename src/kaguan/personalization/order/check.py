@@ -1,114 +1,114 @@
 """The judgement on an order: all that is wrong with it, in one go.
 
-Memory for a million rows: about 50 MB for finding repeated numbers (eight bytes of digest a number, compared when
-all are read), the zip's directory, and the faults themselves.
+Memory does not grow with the order: what must be remembered of its rows is in temporary databases (`temporary`).
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import islice
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 
-from kaguan.personalization.order.archive import DAMAGED, OrderArchive, printable
+from kaguan.apdu.errors import OrderError
+from kaguan.database import told_plainly
+from kaguan.personalization.order.directory import ZipDamaged
 from kaguan.personalization.order.fault import Fault
-from kaguan.personalization.order.holder_rules import UNIQUE, HolderRules, judge
-from kaguan.personalization.order.photo_rules import photo_reason
+from kaguan.personalization.order.holder_rules import HolderRules
+from kaguan.personalization.order.judging import Judged, Judging, Row
+from kaguan.personalization.order.packed import Packed
 from kaguan.personalization.order.reading import Holder, OrderFile, Task
+from kaguan.personalization.order.repeats import Repeats
+from kaguan.personalization.order.report import FaultSpool, OrderReport
+from kaguan.personalization.order.totals import Tally, totals_beside
 
-MOST_FAULTS = 10_000
+MOST_FAULTS = 1_000_000
 """An order with more is beyond mending row by row; the judgement ends there, and the order is not to be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderReport:
-    """The judgement. `good` rows have no fault of their own; an order with a file fault is not to be made at all."""
-
-    good: int
-    file_faults: tuple[Fault, ...]
-    row_faults: tuple[Fault, ...]
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """The file's faults, then the rows' faults by line."""
-        return self.file_faults + self.row_faults
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing at all is wrong."""
-        return not self.file_faults and not self.row_faults
-
-    def as_json(self) -> dict[str, object]:
-        """The report for a program: `good`, and `faults` with row, column, reason, task and line each."""
-        return {"good": self.good, "faults": [fault._asdict() for fault in self.faults]}
-
-
-def check_order(path: Path, rules: HolderRules) -> OrderReport:
+def check_order(
+    path: Path, rules: HolderRules, executor: Executor | None = None, *, most_faults: int = MOST_FAULTS
+) -> OrderReport:
     """Everything that is wrong with the order, file and rows alike.
 
+    With an executor rows are judged there, a chunk at a time; the report is the same. The sender's totals are compared
+    when they are beside the order.
+
     Raises:
+        OrderChanged: somebody wrote to the file meanwhile.
         OSError: the file cannot be opened.
+        DiskFailed: there is no room for the temporary databases.
     """
-    with OrderFile(path, columns=rules.columns) as order:
-        return _Check(order, rules).run()
+    with told_plainly("the temporary files of an order's check"), OrderFile(path, columns=rules.columns) as order:
+        report = _Check(order, rules, executor, most_faults).run()
+        order.archive.require_unchanged()
+        return report
 
 
 class _Check:
-    def __init__(self, order: OrderFile, rules: HolderRules) -> None:
+    def __init__(self, order: OrderFile, rules: HolderRules, executor: Executor | None, most_faults: int) -> None:
         self._order = order
+        self._archive = order.archive
         self._rules = rules
-        self._faults_of_form: list[Fault] = []
-        self._faults_of_judged: list[Fault] = []
-        self._room = MOST_FAULTS
+        self._spool = FaultSpool(most_faults)
+        self._most_faults = most_faults
+        self._judging = Judging(rules, executor)
         self._judged = 0
         self._first_task: Task | None = None
-        self._task_ids: set[str] = set()
-        self._repeats = _Repeats()
-        self._photos_left = set(order.archive.photo_names)
+        self._repeats = Repeats()
+        self._tally = Tally()
+        self._photos_used = bytearray(order.archive.member_count // 8 + 1)
 
     def run(self) -> OrderReport:
         for column in self._rules.unknown_columns():
-            reason = f"column {column} names a field that the card does not have"
-            self._keep(self._faults_of_form, [Fault(0, "header", reason)])
+            self._spool.add([Fault(0, "header", f"column {column} names a field that the card does not have")])
+        try:
+            self._judge_all()
+        finally:
+            self._judging.cancel()
+        if not self._spool.room:
+            self._spool.room = 1
+            reason = f"{self._most_faults} faults up to here: the rest of the order was not judged"
+            self._spool.add([Fault(0, "order", reason)])
+        return OrderReport(self._judged, self._spool)
+
+    def _judge_all(self) -> None:
         for entry in self._order.entries():
             if isinstance(entry, Fault):
-                self._keep(self._faults_of_form, [entry])
+                self._spool.add([entry])
             elif isinstance(entry, Task):
-                self._keep(self._faults_of_form, self._task_faults(entry))
+                self._spool.add(self._task_faults(entry))
+                self._repeats.add_task(entry)
+                self._tally.add_task(entry)
             else:
-                self._judged += 1
-                self._keep(self._faults_of_judged, judge(entry, self._rules))
-                self._keep(self._faults_of_judged, self._photo_faults(entry))
                 self._repeats.add(entry)
-            if not self._room:
-                reason = f"{MOST_FAULTS} faults up to here: the rest of the order was not judged"
-                self._faults_of_form.append(Fault(0, "order", reason))
-                return self._report()
-        self._keep(self._faults_of_judged, self._repeats.faults())
+                self._tally.add(entry)
+                self._take(self._judging.add(Row(entry, self._photo(entry))))
+            if not self._spool.room:
+                return
+        self._take(self._judging.rest())
+        self._spool.add(self._repeats.of_tasks())
+        self._spool.add(self._repeats.of_holders(), judged=True)
         if self._judged:
-            self._keep(self._faults_of_form, self._stray_photos())
-        return self._report()
+            self._spool.add(self._stray_photos())
+        self._spool.add(self._wrong_totals())
 
-    def _keep(self, kept: list[Fault], faults: Iterable[Fault]) -> None:
-        """The faults are kept, as many as there is room for."""
-        new = list(islice(faults, self._room))
-        kept.extend(new)
-        self._room -= len(new)
+    def _take(self, chunks: Iterator[Judged]) -> None:
+        for chunk in chunks:
+            self._judged += chunk.rows
+            self._spool.add(chunk.faults, judged=True)
 
     def _stray_photos(self) -> Iterator[Fault]:
-        for certificate in sorted(self._photos_left):
-            photo = printable(f"{certificate}.jpg")
+        for photo in self._archive.strays(self._photos_used):
             yield Fault(0, "photo", f"{photo} belongs to no holder of the order")
 
-    def _report(self) -> OrderReport:
-        bad_lines = {fault.line for fault in self._faults_of_judged}
-        file_faults = [fault for fault in self._faults_of_form if not fault.row]
-        row_faults = [*self._faults_of_judged, *(fault for fault in self._faults_of_form if fault.row)]
-        row_faults.sort(key=lambda fault: fault.line)
-        return OrderReport(self._judged - len(bad_lines), tuple(file_faults), tuple(row_faults))
+    def _wrong_totals(self) -> Iterator[Fault]:
+        try:
+            said = totals_beside(self._order.path)
+        except OrderError as error:
+            yield Fault(0, "totals", f"the sender's totals: {error}")
+        else:
+            if said:
+                yield from said.differences(self._tally.totals(self._archive))
 
     def _task_faults(self, task: Task) -> Iterator[Fault]:
         def fault(column: str, reason: str) -> Fault:
@@ -116,9 +116,6 @@ class _Check:
 
         if not task.task_id:
             yield fault("task_id", "the task has no number")
-        elif task.task_id in self._task_ids:
-            yield fault("task_id", "another task of the order has the same number")
-        self._task_ids.add(task.task_id)
         name, first = self._order.name, self._first_task or task
         self._first_task = first
         if name and task.bank_id != name.bank:
@@ -126,48 +123,12 @@ class _Check:
         if task.columns["card_type"] != first.columns["card_type"]:
             yield fault("card_type", "the card type differs from the first task's: an order is for one card type")
 
-    def _photo_faults(self, holder: Holder) -> Iterator[Fault]:
-        self._photos_left.discard(holder.id_no)
-        if reason := self._photo_reason(self._order.archive, holder.id_no):
-            yield Fault(holder.row, "photo", reason, holder.task_id, holder.line)
-
-    def _photo_reason(self, archive: OrderArchive, certificate: str) -> str | None:
-        try:
-            raw = archive.photo(certificate)
-        except KeyError:
+    def _photo(self, holder: Holder) -> Packed | str:
+        place = self._archive.photo_place(holder.id_no)
+        if place is None:
             return "is missing"
-        except DAMAGED:
+        self._photos_used[place.number >> 3] |= 1 << (place.number & 7)
+        try:
+            return self._archive.photo_at(place)
+        except ZipDamaged:
             return "is damaged in the zip"
-        return photo_reason(raw, self._rules.photo_pixels)
-
-
-class _Repeats:
-    """Numbers that must occur once in an order. A later row is told which row had its number first."""
-
-    def __init__(self) -> None:
-        self._digests = {column: array("Q") for column in UNIQUE}
-        self._lines = array("L")
-        self._rows = array("L")
-        self._tasks: list[str] = []
-
-    def add(self, holder: Holder) -> None:
-        """The holder's numbers are remembered."""
-        for column, digests in self._digests.items():
-            text = holder.columns.get(column, "")
-            digest = blake2b(text.encode(), digest_size=8).digest() if text else bytes(8)
-            digests.append(int.from_bytes(digest, "big"))
-        self._lines.append(holder.line)
-        self._rows.append(holder.row)
-        self._tasks.append(holder.task_id)
-
-    def faults(self) -> Iterator[Fault]:
-        """One fault for each number that a row has after another row had it."""
-        for column, digests in self._digests.items():
-            sequence = sorted(range(len(digests)), key=digests.__getitem__)  # stable: the first row comes first
-            first = -1
-            for index in sequence:
-                if first < 0 or digests[index] != digests[first]:
-                    first = index
-                elif digests[index]:
-                    reason = f"is also in row {self._rows[first]} (line {self._lines[first]})"
-                    yield Fault(self._rows[index], column, reason, self._tasks[index], self._lines[index])

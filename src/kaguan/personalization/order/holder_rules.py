@@ -100,12 +100,21 @@ class HolderRules:
         return [column for column in self.columns if card_field(column) and column not in known]
 
 
-def judge(holder: Holder, rules: HolderRules) -> Iterator[Fault]:
-    """Each column's fault in this row, seen by itself. `check_order` adds what only the whole order shows."""
+def judge(holder: Holder, rules: HolderRules, good: dict[str, str] | None = None) -> Iterator[Fault]:
+    """Each column's fault in this row, seen by itself. `check_order` adds what only the whole order shows.
+
+    `good` has each column's last text without a fault: rows share regions, dates and codes, and what was judged a
+    row before need not be judged again. It belongs to the caller, to be passed for row after row of one set of rules.
+    """
     reasons: dict[str, str] = {}
+    good = {} if good is None else good
     for column, text in holder.columns.items():
+        if good.get(column) == text:
+            continue
         if reason := _column_reason(column, text, rules):
             reasons[column] = reason
+        else:
+            good[column] = text
     for rule in _ROW_RULES:
         for column, reason in rule(holder.columns, frozenset(reasons), rules):
             reasons.setdefault(column, reason)

@@ -2,7 +2,7 @@
 
 The reader has one grammar and two manners. `entries` goes on after a fault and hands it out, for a check that
 finds all of them; iterating the order stops at the first one with an `OrderError`. Memory does not grow with the
-number of rows, apart from the zip's own directory (about half a kilobyte a photo).
+number of rows or photos.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from kaguan.apdu.errors import CodecError, OrderError
-from kaguan.personalization.order.archive import DAMAGED, OrderArchive, printable
+from kaguan.personalization.order.archive import OrderArchive, printable
+from kaguan.personalization.order.directory import ZipDamaged
 from kaguan.personalization.order.fault import Fault
 from kaguan.personalization.order.pipetext import LONGEST_LINE, SAMPLE_SIZE, SEPARATOR, Line, lines, wrong_code_page
 
@@ -207,7 +208,7 @@ class OrderFile:
             return self.archive.photo(holder.id_no)
         except KeyError:
             reason = "has no photo"
-        except DAMAGED:
+        except ZipDamaged:
             reason = "has a photo that is damaged in the zip"
         raise OrderError(f"row {holder.row} {reason}", file=self.path.name, line=holder.line)
 
@@ -232,7 +233,7 @@ class OrderFile:
                 return
             with self.archive.open_list() as stream:
                 yield from _Grammar(self.columns).read(lines(stream))
-        except DAMAGED:
+        except ZipDamaged:
             yield Fault(0, "zip", "the task list is damaged in the zip: its check sum or length is wrong")
 
     def refusal(self, fault: Fault) -> OrderError:

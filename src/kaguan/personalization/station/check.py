@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from kaguan.apdu.errors import KaguanError
+from kaguan.apdu.errors import KaguanError, LinkError, VaultError
 from kaguan.apdu.textcodec import normalise
 from kaguan.card_os.profile import CardProfile, DedicatedSpec, FileKind, FileSpec
 from kaguan.personalization.order.reading import FieldKey, Holder
@@ -60,6 +60,8 @@ def check_card(
         yield from _read_back(keys, holder, photo, pin, faults)
         yield from select_dedicated(keys.profile.by_name["SSSE"])
         yield from prove_genuine(keys, factor, original)
+    except (LinkError, VaultError):
+        raise  # the card is not to blame
     except KaguanError as error:
         faults.append(f"{type(error).__name__}: {error}")
     return CheckVerdict(tuple(faults))

@@ -69,11 +69,29 @@ def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
         NotBlank: the chip is neither blank nor a torn run of ours.
         CardRefused: it refuses a command; it is then torn, and `make_card` may be run again.
     """
+    state = yield from open_chip(keys)
+    ident_code = yield from write_card(keys, card, state)
+    yield from seal_card(keys.profile)
+    return ident_code
+
+
+def open_chip(keys: CardKeys) -> Script[ChipState]:
+    """The chip takes what we write, and nothing is written yet; whether it is blank or torn.
+
+    Raises:
+        NotBlank: it is neither.
+        CardRefused: its transport key is another one, or it is no chip of this kind.
+    """
     state = yield from chip_state()
     if state is ChipState.USED:
         raise NotBlank("the chip is not blank: take it out, it may be somebody's card")
     keys.vault.prepare(written_keys(keys))  # a vault that is gone is found out before anything is written
     yield from authenticate(keys, keys.transport(), TRANSPORT_REFERENCE)
+    return state
+
+
+def write_card(keys: CardKeys, card: PersoRecord, state: ChipState) -> Script[bytes]:
+    """All but the seal is on the chip that `open_chip` has opened; its card identification code, 16 bytes."""
     if state is ChipState.TORN:
         yield from ask(CommandApdu.of("00A40000", MASTER_FILE.to_bytes(2, "big"), SHORT_NE))
         yield from ask(CommandApdu.of("00E40000"))
@@ -81,15 +99,19 @@ def make_card(keys: CardKeys, card: PersoRecord) -> Script[bytes]:
     values = {**card.values, IDENT_CODE: (ident_code,)}
     for spec in keys.profile.dedicated:
         yield from _make_dedicated(keys, spec, values, card)
-    yield from select_dedicated(keys.profile.dedicated[0])
-    yield from ask(CommandApdu.of("00440000"))
     return ident_code
 
 
-def written_keys(keys: CardKeys) -> list[KeyRef]:
+def seal_card(profile: CardProfile) -> Script[None]:
+    """The card lives: ACTIVATE FILE at its master file, one command."""
+    yield from select_dedicated(profile.dedicated[0])
+    yield from ask(CommandApdu.of("00440000"))
+
+
+def written_keys(keys: CardKeys) -> Iterator[KeyRef]:
     """Every key that the recipe writes to this card. Where many chips are known beforehand, a vault prepares all."""
     batches = (batch for spec in keys.profile.dedicated for batch in _key_batches(spec))
-    return [keys.ref(master_label, version) for batch in batches for _, master_label, version in batch]
+    return (keys.ref(master_label, version) for batch in batches for _, master_label, version in batch)
 
 
 def card_ident_code(keys: CardKeys) -> bytes:
@@ -102,11 +124,11 @@ def card_ident_code(keys: CardKeys) -> bytes:
 def _make_dedicated(keys: CardKeys, spec: DedicatedSpec, values: Values, card: PersoRecord) -> Script[None]:
     if spec.parent:
         yield from select_dedicated(keys.profile.by_name[spec.parent])
-    yield from _create(_dedicated_fcp(spec))
+    yield from ask(_dedicated_creation(spec))
     for file in spec.files:
         yield from _make_file(keys.profile, file, values, card.photo)
     for purse in spec.purses:
-        yield from _create(_purse_fcp(purse))
+        yield from ask(_purse_creation(purse))
     for batch in _key_batches(spec):
         pieces: list[bytes | KeyRef | Secret] = []
         for header, master_label, version in batch:
@@ -119,12 +141,8 @@ def _make_dedicated(keys: CardKeys, spec: DedicatedSpec, values: Values, card: P
 
 
 def _make_file(profile: CardProfile, file: FileSpec, values: Values, photo: bytes) -> Script[None]:
-    yield from _create(_file_fcp(file))
-    entries = [
-        record(spec.tag, value)
-        for spec in file.fields
-        for value in values.get((file.dedicated, file.name, spec.tag), ())
-    ]
+    yield from ask(_file_creation(file))
+    entries = [record(address[2], value) for address in _addresses(file) for value in values.get(address, ())]
     if file.directory:
         entries += profile.directories[file.dedicated]
     for batch in _batches(entries):
@@ -149,8 +167,14 @@ def _key_batches(spec: DedicatedSpec) -> tuple[tuple[tuple[bytes, str, int], ...
 
 
 @cache
-def _dedicated_fcp(spec: DedicatedSpec) -> bytes:
-    return bytes(
+def _addresses(file: FileSpec) -> tuple[tuple[str, str, int], ...]:
+    """Where the values of the file's fields stand, by (DF, EF, tag)."""
+    return tuple((file.dedicated, file.name, spec.tag) for spec in file.fields)
+
+
+@cache
+def _dedicated_creation(spec: DedicatedSpec) -> CommandApdu:
+    return _creation(
         Fcp(
             descriptor=DF_DESCRIPTOR,
             fid=spec.fid,
@@ -162,9 +186,9 @@ def _dedicated_fcp(spec: DedicatedSpec) -> bytes:
 
 
 @cache
-def _file_fcp(file: FileSpec) -> bytes:
+def _file_creation(file: FileSpec) -> CommandApdu:
     counted = file.kind in (FileKind.CYCLIC, FileKind.LINEAR_FIXED)
-    return bytes(
+    return _creation(
         Fcp(
             descriptor=file.kind,
             fid=file.fid,
@@ -176,14 +200,14 @@ def _file_fcp(file: FileSpec) -> bytes:
 
 
 @cache
-def _purse_fcp(purse: PurseSpec) -> bytes:
+def _purse_creation(purse: PurseSpec) -> CommandApdu:
     parameters = (
         bytes((purse.type,))
         + bytes.fromhex(purse.log)
         + bytes((_LAYOUTS[purse.log_layout],))
         + purse.max_balance_fen.to_bytes(4, "big")
     )
-    return bytes(
+    return _creation(
         Fcp(
             descriptor=PURSE_DESCRIPTOR,
             fid=purse.type,
@@ -191,6 +215,11 @@ def _purse_fcp(purse: PurseSpec) -> bytes:
             rules={READ: purse.balance, UPDATE: purse.purchase, LOAD: purse.load},
         )
     )
+
+
+def _creation(fcp: Fcp) -> CommandApdu:
+    """CREATE FILE: the same on every card of a profile, so whoever calls this remembers it."""
+    return CommandApdu(0x00, 0xE0, 0x00, 0x00, bytes(fcp))
 
 
 def _batches(entries: list[bytes]) -> Iterator[bytes]:
@@ -203,10 +232,6 @@ def _batches(entries: list[bytes]) -> Iterator[bytes]:
         batch += entry
     if batch:
         yield batch
-
-
-def _create(fcp: bytes) -> Script[None]:
-    yield from ask(CommandApdu(0x00, 0xE0, 0x00, 0x00, fcp))
 
 
 def _write_keys(keys: CardKeys, pieces: tuple[bytes | KeyRef | Secret, ...]) -> Script[None]:

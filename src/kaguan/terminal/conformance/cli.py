@@ -14,10 +14,10 @@ from kaguan.card_os.profile import CardProfile, load_profile
 from kaguan.durable import write_whole
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import FileCard
-from kaguan.personalization.cli import passphrase_of
 from kaguan.personalization.keys.tokenstore import StoreAddress, store_of
-from kaguan.personalization.keystore import open_store
+from kaguan.personalization.keystore import open_store, require_kind
 from kaguan.personalization.specimen import specimen_keys
+from kaguan.personalization.stores.cli import passphrase_of
 from kaguan.terminal.cardkeys import CardKeys, region_factors
 from kaguan.terminal.conformance.bench import Bench
 from kaguan.terminal.conformance.junit import junit
@@ -82,6 +82,8 @@ def conform(
     chapters(profile)
     typed = Pin.of(click.prompt("PIN", hide_input=True, err=True)) if ask_pin else None
     offered = None if store is None else open_store(store, passphrase_of(store, None))
+    if offered is not None and region is not None:
+        require_kind(offered.kind, region)
     with _card(card, reader, profile, trace) as link:
         wire = for_conversation(link)
         keys = CardKeys(offered, profile, region, wire.atr) if offered and region else _specimen_keys(wire, profile)

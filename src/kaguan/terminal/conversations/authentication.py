@@ -13,11 +13,12 @@ from kaguan.terminal.script import Script, ask
 from kaguan.vault.vault import KeyRef
 
 CHALLENGE_SIZE = 8
+_GET_CHALLENGE = CommandApdu(0x00, 0x84, 0x00, 0x00, ne=CHALLENGE_SIZE)
 
 
 def get_challenge() -> Script[bytes]:
     """Eight random bytes of the card, good for the next command."""
-    return (yield from ask(CommandApdu(0x00, 0x84, 0x00, 0x00, b"", CHALLENGE_SIZE)))
+    return (yield from ask(_GET_CHALLENGE))
 
 
 def authenticate(keys: CardKeys, ref: KeyRef, reference: int, version: int = 0) -> Script[None]:

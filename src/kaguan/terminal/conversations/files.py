@@ -17,12 +17,12 @@ CHUNK = 0xFF
 
 def select_dedicated(spec: DedicatedSpec) -> Script[bytes]:
     """The card stands in this dedicated file; its FCI."""
-    return (yield from ask(CommandApdu.of("00A40400", spec.df_name, SHORT_NE)))
+    return (yield from ask(CommandApdu(0x00, 0xA4, 0x04, 0x00, spec.df_name, SHORT_NE)))
 
 
 def select_file(fid: int) -> Script[None]:
     """The card stands in the file with this identifier."""
-    yield from ask(CommandApdu.of("00A40000", fid.to_bytes(2, "big")))
+    yield from ask(CommandApdu(0x00, 0xA4, 0x00, 0x00, fid.to_bytes(2, "big")))
 
 
 def read_field(spec: FieldSpec) -> Script[str]:

@@ -205,7 +205,7 @@ def _settings(file: Path | None) -> Settings:
 
 
 def _hsm(store: Path, passphrase_file: Path | None, settings: Settings) -> Hsm:
-    from kaguan.personalization.cli import passphrase_of
     from kaguan.personalization.keystore import open_store
+    from kaguan.personalization.stores.cli import passphrase_of
 
     return Hsm(open_store(store, passphrase_of(store, passphrase_file)), settings)

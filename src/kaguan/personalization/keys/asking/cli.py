@@ -63,11 +63,12 @@ def people(custodians: Sequence[str], *pairs: Mapping[str, object]) -> list[str]
     return list(dict.fromkeys([*names, *(name for found in pairs for name in found)]))
 
 
-def passphrases_of(custodians: Sequence[str], files: Sequence[str]) -> dict[str, Secret]:
-    """The passphrase of everybody who approves, by name."""
+def passphrases_of(custodians: Sequence[str], files: Sequence[str], *, new: bool = False) -> dict[str, Secret]:
+    """The passphrase of everybody who approves, by name; typed twice when it is new."""
     found = named(files, "--passphrase-file")
+    ask = new_passphrase if new else ask_passphrase
     return {
-        name: read_secret(Path(found[name])) if name in found else ask_passphrase(f"{name}: your passphrase")
+        name: read_secret(Path(found[name])) if name in found else ask(f"{name}: your passphrase")
         for name in people(custodians, found)
     }
 

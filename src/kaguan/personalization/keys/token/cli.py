@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kaguan.apdu.errors import InputError, VaultError
+from kaguan.apdu.errors import InputError, NeedsSecondPerson, VaultError
+from kaguan.personalization.keys.asking.cli import CUSTODIANS, PASSPHRASES, passphrases_of
 from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore, store_of, token_session
+from kaguan.vault.ceremony import KeyOrder
 from kaguan.vault.ciphers import Algorithm
+from kaguan.vault.guard import KeyState
 from kaguan.vault.sealing import StoreKind
 from kaguan.vault.secret import CheckValue, Secret
-from kaguan.vault.vault import KeyInfo, KeyRef, Usage
+from kaguan.vault.vault import BUREAU_USAGES, KeyInfo, KeyRef, Usage
 
 if TYPE_CHECKING:
+    from kaguan.personalization.keys.token.sitting import TokenSitting
     from kaguan.vault.pkcs11 import TokenVault
+    from kaguan.vault.record import Entry
 
 STORE = click.argument("store", metavar="pkcs11:LABEL", type=TokenStore.parse)
+MOST = click.option("--uses", "most_uses", type=click.IntRange(1), help="How often each key may work; else no limit.")
 PIN_FILE = click.option(
     "--pin-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -45,22 +55,93 @@ def token() -> None:
     "--kind", required=True, type=click.Choice([kind.value for kind in StoreKind]), help="Whether the keys are real."
 )
 @click.option("--profile", default="ssc-v2", show_default=True, help="Whose master keys are made.")
+@MOST
 @PIN_FILE
-def make(store: TokenStore, kind: str, profile: str, pin_file: Path | None) -> None:
-    """Make a token a key store, and in it every master key of a profile that it has not got.
+@CUSTODIANS
+@PASSPHRASES
+def make(
+    store: TokenStore,
+    kind: str,
+    profile: str,
+    most_uses: int | None,
+    pin_file: Path | None,
+    custodians: Sequence[str],
+    passphrases: Sequence[str],
+) -> None:
+    """Make a token a key store, and in it every master key of a profile, and of the bureau, that it has not got.
 
-    The token draws the keys, and no one ever has them. What is there is left alone: the same command goes on.
+    The token draws the keys, and no one ever has them. What is there is left alone: the same command goes on. Where the
+    token has a register, two custodians approve, and the new keys are active.
     """
     from kaguan.card_os.profile import load_profile
     from kaguan.personalization.keys.token.making import fill
-    from kaguan.personalization.keystore import key_orders
+    from kaguan.personalization.keystore import store_orders
 
     vault = _opened(store, pin_file, found=StoreKind(kind))
-    made = 0
-    for info in fill(vault, key_orders(load_profile(profile))):
-        click.echo(_line(vault, info))
-        made += 1
+    orders, made = store_orders(load_profile(profile)), 0
+
+    def filled() -> Iterator[KeyInfo]:
+        nonlocal made
+        for info in fill(vault, orders):
+            click.echo(_line(vault, info))
+            made += 1
+            yield info
+
+    if vault.register_id is None:
+        deque(filled(), maxlen=0)
+    else:
+        with _sitting(store, vault, custodians, passphrases) as sitting:
+            _tell(sitting.take_in("generate", filled, most_uses=most_uses, activate=True))
     click.echo(f"{made} keys made, {len(list(vault.infos()))} in the {vault.kind} store {store}")
+
+
+@token.command()
+@STORE
+@MOST
+@PIN_FILE
+@CUSTODIANS
+@PASSPHRASES
+def register(
+    store: TokenStore,
+    most_uses: int | None,
+    pin_file: Path | None,
+    custodians: Sequence[str],
+    passphrases: Sequence[str],
+) -> None:
+    """Give the keys of a token states, counters and a record, in the file that STORE names by register=FILE.
+
+    Two custodians or more answer for it from now on, each with a new passphrase. The token works behind it alone.
+    """
+    from kaguan.personalization.keys.token.sitting import make_register
+
+    if store.register is None:
+        raise click.UsageError("name the file: pkcs11:token=LABEL?register=FILE")
+    vault = _opened(store, pin_file, writes=True)
+    who = passphrases_of(custodians, passphrases, new=True)
+    _tell(make_register(store.register, vault, who, time=_now(), most_uses=most_uses))
+
+
+@token.command()
+@STORE
+@click.argument("label")
+@click.option("--version", default=1, show_default=True, type=click.IntRange(1), help="Key version.")
+@click.option("--to", "state", required=True, type=click.Choice([state.value for state in KeyState]), help="Its state.")
+@PIN_FILE
+@CUSTODIANS
+@PASSPHRASES
+def change(
+    store: TokenStore,
+    label: str,
+    version: int,
+    state: str,
+    pin_file: Path | None,
+    custodians: Sequence[str],
+    passphrases: Sequence[str],
+) -> None:
+    """Activate, suspend, retire or destroy a key of a token that has a register. Two custodians approve."""
+    vault = _opened(store, pin_file, writes=True)
+    with _sitting(store, vault, custodians, passphrases) as sitting:
+        _tell(sitting.change_state(KeyRef(label, version), KeyState(state)))
 
 
 @token.command("list")
@@ -104,7 +185,10 @@ def exchange(store: TokenStore, out: Path, pin_file: Path | None) -> None:
 @click.option(
     "--levels", default=3, show_default=True, type=click.IntRange(0), help="Diversifications to a card's key."
 )
+@MOST
 @PIN_FILE
+@CUSTODIANS
+@PASSPHRASES
 def import_key(
     store: TokenStore,
     cryptogram: Path,
@@ -114,19 +198,54 @@ def import_key(
     under: str,
     version: int,
     levels: int,
+    most_uses: int | None,
     pin_file: Path | None,
+    custodians: Sequence[str],
+    passphrases: Sequence[str],
 ) -> None:
-    """Take in a 3des key that came wrapped: the file holds the cryptogram in hex. It is opened in the token alone."""
+    """Take in a key that came wrapped: the file holds the cryptogram in hex. It is opened in the token alone.
+
+    It is a 3des key; one for records or audit is an aes key without levels. Two custodians of the token's register
+    approve; a test store may be without.
+    """
     try:
         wrapped = bytes.fromhex(cryptogram.read_text(encoding="ascii"))
     except ValueError:
         raise InputError(f"{cryptogram}: this is no cryptogram in hex") from None
     vault = _opened(store, pin_file, writes=True)
     expected = CheckValue.parse(check_value)
-    info = vault.unwrap(
-        label, Usage(usage), Algorithm.TDES, wrapped, expected, under=under, version=version, levels=levels
-    )
-    click.echo(_line(vault, info))
+    purpose, algorithm = Usage(usage), Algorithm.TDES
+    if purpose in BUREAU_USAGES:
+        algorithm, levels = Algorithm.AES, 0
+    order = KeyOrder(label, purpose, algorithm, levels, version)
+    if vault.register_id is not None:
+        with _sitting(store, vault, custodians, passphrases) as sitting:
+            _tell(sitting.import_wrapped(order, wrapped, expected, under=under, most_uses=most_uses, activate=True))
+    elif vault.kind is StoreKind.LIVE:
+        raise NeedsSecondPerson(
+            "nobody imports a live key alone: give the token a register with 'kaguan keys token register', whose "
+            "custodians approve"
+        )
+    else:
+        vault.unwrap(label, purpose, algorithm, wrapped, expected, under=under, version=version, levels=levels)
+    click.echo(_line(vault, vault.info(KeyRef(label, version))))
+
+
+def _sitting(
+    store: TokenStore, vault: TokenVault, custodians: Sequence[str], passphrases: Sequence[str]
+) -> AbstractContextManager[TokenSitting]:
+    from kaguan.personalization.keys.token.sitting import sit_at_token
+
+    return sit_at_token(store, vault, passphrases_of(custodians, passphrases), _now)
+
+
+def _tell(entry: Entry | None) -> None:
+    if entry is not None:
+        click.echo(f"recorded as entry {entry.number}: note its digest {entry.digest}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _opened(

@@ -31,10 +31,14 @@ def fill(vault: TokenVault, orders: Sequence[KeyOrder]) -> Iterator[KeyInfo]:
         VaultError: there are keys among them that tokens do not work with; none is made.
     """
     foreign = sorted(
-        {f"{order.label} ({order.algorithm})" for order in orders if order.algorithm is not Algorithm.TDES}
+        {
+            f"{order.label} ({order.algorithm})"
+            for order in orders
+            if order.algorithm not in {Algorithm.TDES, Algorithm.AES}
+        }
     )
     if foreign:
-        raise VaultError(f"tokens have 3des keys alone; keep these in a sealed store: {', '.join(foreign)}")
+        raise VaultError(f"for cards tokens have 3des keys alone; keep these in a sealed store: {', '.join(foreign)}")
     present = {(info.label, info.version) for info in vault.infos()}
     for order in orders:
         if (order.label, order.version) not in present:

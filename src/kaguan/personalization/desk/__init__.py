@@ -1,0 +1,1 @@
+"""The desk: what people decide about a job, and what they count, from any machine."""

@@ -1,0 +1,1 @@
+"""Which job is meant, and which two people are at the desk."""

@@ -1,0 +1,1 @@
+"""A job steered from another terminal or machine."""

@@ -1,0 +1,1 @@
+"""Operators come and go."""

@@ -1,0 +1,1 @@
+"""The key service: a vault on one machine, for stations on others."""

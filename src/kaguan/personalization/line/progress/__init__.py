@@ -1,0 +1,1 @@
+"""What people at the line are shown, and machines that watch it."""

@@ -1,0 +1,1 @@
+"""What leaves the house besides cards: reports, previews, pairing codes, and PINs for the mailer room."""

@@ -1,0 +1,1 @@
+"""Key stores as doors ask for them."""

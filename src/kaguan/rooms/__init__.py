@@ -1,0 +1,1 @@
+"""Doors that open when somebody knocks, and no sooner."""
