@@ -81,6 +81,14 @@ def test_a_tape_includes_nothing_from_outside_its_folder(card: Path, tmp_path: P
     assert "hunter2" not in ended.complaint
 
 
+def test_an_included_tape_that_is_a_folder_is_told(card: Path, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    ended = call("tape", "run", tape(tmp_path, ".include parts"), "--card", card)
+    assert ended.code == 7
+    assert "parts:" in ended.complaint
+    assert "it cannot be read: Is a directory" in ended.complaint
+
+
 def test_a_tape_that_is_no_utf_8_is_told(card: Path, tmp_path: Path) -> None:
     file = tmp_path / "old.apdu"
     file.write_bytes("// 卡".encode("gb18030"))

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def large_order(folder: Path) -> Path:
     return Order([Task("T1", people)], photos={person["cert_no"]: photo for person in people}).write(folder / "l.zip")
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.5, 4.0, 8.0])
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
 def test_a_run_that_is_killed_leaves_nothing_in_clear(tmp_path: Path, database: str, seconds: float) -> None:
     out, temporary = tmp_path / "job", tmp_path / "tmp"
     temporary.mkdir()
@@ -75,7 +76,8 @@ def test_a_run_that_is_killed_leaves_nothing_in_clear(tmp_path: Path, database: 
     while time.monotonic() < deadline and run.poll() is None:
         told += told_quietly(temporary, traces)
         time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # a quick machine has made its two hundred cards by then
+        os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert told == []
     assert files_that_tell(temporary, traces) == []

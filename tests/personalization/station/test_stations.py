@@ -154,7 +154,7 @@ def test_stations_survive_what_happens_to_the_database(
             time.sleep(dice.uniform(0, 0.4))
             trouble(job, dice)
         ended_well(*stations)
-        assert_books_close(job, tmp_path, 40)
+        assert_books_close(job, tmp_path, 200)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,4 +1,4 @@
-"""Secrets from files, for tests and scripts: read only when nobody but their owner can."""
+"""Secrets from files and from the keyboard: PINs, passphrases, the values of tests and scripts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from kaguan.apdu.errors import InputError
+from kaguan.apdu.errors import InputError, VaultError
 from kaguan.vault.secret import Secret
 
 LONGEST = 4096
@@ -37,3 +37,27 @@ def read_secret(path: Path, *, longest: int = LONGEST) -> Secret:
     if not value or len(value) > longest:
         raise InputError(f"{path} is empty, or too long for a secret")
     return Secret(value)
+
+
+def typed_line(raw: bytes, source: object) -> Secret:
+    """A PIN or passphrase as somebody typed or wrote it: one line, the white space around it left out.
+
+    Raises:
+        VaultError: it is empty, or has a second line; it says whose (`source`), never what.
+    """
+    line = raw.strip()
+    if not line or b"\n" in line:
+        raise VaultError(f"{source}: a PIN or passphrase is one line, and not an empty one")
+    return Secret(line)
+
+
+def line_in(path: Path) -> Secret:
+    """The PIN or passphrase in a file, or in what a shell passes as one.
+
+    Raises:
+        VaultError: there is no such file, it cannot be read, is empty, or has a second line.
+    """
+    try:
+        return typed_line(path.read_bytes(), path)
+    except OSError as error:
+        raise VaultError(f"{path} cannot be read: {error.strerror}") from None

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from kaguan.apdu.errors import VaultError
 from kaguan.personalization.keys.opening import check_register, guarded_by
+from kaguan.personalization.keys.secretfile import line_in
 from kaguan.personalization.keys.service.address import SCHEME as SERVICE
 from kaguan.personalization.keys.service.address import ServiceStore
 from kaguan.personalization.keys.storefile import RegisterBroken, StoreFile
@@ -159,13 +160,7 @@ def pin_in(store: TokenStore) -> Secret:
     """
     if store.pin_source is None:
         raise VaultError(f"{store}: no PIN: name its file with pin-source or the passphrase option, or be asked for it")
-    try:
-        pin = store.pin_source.read_bytes().strip()
-    except FileNotFoundError:
-        raise VaultError(f"{store.pin_source}: there is no such file") from None
-    if not pin or b"\n" in pin:
-        raise VaultError(f"{store.pin_source}: a token PIN is one line, and not an empty one")
-    return Secret(pin)
+    return line_in(store.pin_source)
 
 
 def module_path(named: Path | None = None) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kaguan.apdu.errors import VaultError
+from kaguan.personalization.keys.secretfile import line_in, typed_line
 from kaguan.personalization.keys.service.address import ServiceStore
 from kaguan.personalization.keys.token.cli import key_store
 from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore
@@ -32,15 +32,12 @@ def passphrase_of(store: StoreAddress | None, file: Path | None) -> Secret | Non
     if store is None or isinstance(store, ServiceStore):
         return None
     if file is not None:
-        raw = file.read_bytes().strip()
+        passphrase = line_in(file)
     elif store.pin_source is not None if isinstance(store, TokenStore) else passphrase_path(store).exists():
         open_store(store)
         return None
     else:
         asked = "PIN of the token" if isinstance(store, TokenStore) else "Passphrase of the key store"
-        raw = click.prompt(asked, hide_input=True, err=True).encode()
-    if not raw or b"\n" in raw:
-        raise VaultError("a passphrase is one line, and not an empty one")
-    passphrase = Secret(raw)
+        passphrase = typed_line(click.prompt(asked, hide_input=True, err=True).encode(), asked)
     open_store(store, passphrase, attended=file is None)
     return passphrase

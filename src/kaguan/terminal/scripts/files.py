@@ -41,6 +41,8 @@ def _tape_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TapeError("there is no such file", file=str(path)) from None
+    except OSError as error:
+        raise TapeError(f"it cannot be read: {error.strerror}", file=str(path)) from None
     except UnicodeDecodeError as error:
         raise TapeError(f"byte {error.start} is no UTF-8: save the tape as UTF-8", file=str(path)) from None
 

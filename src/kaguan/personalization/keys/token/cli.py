@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kaguan.apdu.errors import InputError, NeedsSecondPerson, VaultError
+from kaguan.apdu.errors import InputError, NeedsSecondPerson
 from kaguan.personalization.keys.asking.cli import CUSTODIANS, PASSPHRASES, passphrases_of
+from kaguan.personalization.keys.secretfile import line_in
 from kaguan.personalization.keys.tokenstore import StoreAddress, TokenStore, store_of, token_session
 from kaguan.vault.ceremony import KeyOrder
 from kaguan.vault.ciphers import Algorithm
@@ -261,12 +262,9 @@ def _opened(
 
 def _pin(store: TokenStore, file: Path | None) -> Secret | None:
     """The PIN from this file, or typed; None when the store names its file itself."""
-    if file is None:
-        return None if store.pin_source else Secret(click.prompt("PIN of the token", hide_input=True).encode())
-    pin = file.read_bytes().strip()
-    if not pin or b"\n" in pin:
-        raise VaultError(f"{file}: a token PIN is one line, and not an empty one")
-    return Secret(pin)
+    if file is not None:
+        return line_in(file)
+    return None if store.pin_source else Secret(click.prompt("PIN of the token", hide_input=True).encode())
 
 
 def _described(vault: TokenVault, info: KeyInfo) -> dict[str, object]:
