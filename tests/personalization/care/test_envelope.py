@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,30 +11,10 @@ import pytest
 
 from kaguan.apdu.errors import InputError, RuleBroken
 from kaguan.personalization.care.envelope import Recipient, seal_file
+from personalization.care.bank import certificate, opened, openssl
 from personalization.care.jobs import done, files_that_tell, holders, kaguan, order_of_five, traces_of
 
 pytestmark = pytest.mark.slow
-
-
-def openssl(*arguments: object, data: bytes = b"") -> bytes:
-    """What OpenSSL answers."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    command = ["openssl", *map(str, arguments)]
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
-
-
-def certificate(folder: Path, name: str = "bank", key: str = "rsa:2048", *more: str) -> Path:
-    """A certificate that OpenSSL made; its private key is beside it."""
-    path = folder / f"{name}.pem"
-    new = ["req", "-x509", "-newkey", key, "-nodes", "-subj", f"/CN={name}", "-days", "30"]
-    openssl(*new, *more, "-keyout", folder / f"{name}.key", "-out", path)
-    return path
-
-
-def opened(sealed: Path, folder: Path, name: str = "bank") -> bytes:
-    """What OpenSSL finds in it with that private key."""
-    return openssl("cms", "-decrypt", "-inform", "DER", "-in", sealed, "-inkey", folder / f"{name}.key")
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 1 << 20])

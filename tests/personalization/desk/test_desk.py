@@ -10,6 +10,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image
 from kaguan.personalization.order.returnfile import read_return
+from personalization.care.bank import certificate, opened
 from terminal.doors import Ended, call
 
 pytestmark = pytest.mark.slow
@@ -121,6 +123,16 @@ def test_one_person_is_not_two(job: Path, two: Two, change: Callable[[Two], Two]
 def test_a_passphrase_that_others_can_read_is_none(job: Path, two: Two, tmp_path: Path) -> None:
     (tmp_path / "li").chmod(0o644)
     assert call("perso", "remake", "1", job, "--reason", "scratched", *two).code == 7
+
+
+def test_the_return_row_of_an_instant_card_may_be_sealed(job: Path, two: Two, tmp_path: Path) -> None:
+    card_no, bank = min(atrs(job)), certificate(tmp_path)
+    assert call("perso", "remake", card_no, job, "--reason", "scratched", *two).code == 0
+    made = json.loads(call("perso", "instant", card_no, job, "--machine", "m1", "--seal-for", bank, "--json").lines[0])
+    (row,) = job.glob("return-row-*")
+    assert str(row) == made["return_row"]
+    (returned,) = read_return(BytesIO(opened(row, tmp_path)))
+    assert returned.card_no == card_no
 
 
 def test_a_row_that_has_its_card_is_no_instant_card(job: Path) -> None:

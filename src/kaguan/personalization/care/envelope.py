@@ -6,8 +6,11 @@ It keeps what is in it secret and proves nothing of who sealed it. `openssl cms 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
@@ -16,10 +19,11 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuil
 from cryptography.x509 import Certificate, ExtensionNotFound, KeyUsage, load_pem_x509_certificate
 
 from kaguan.apdu.errors import InputError, RuleBroken
-from kaguan.durable import write_whole
+from kaguan.durable import whole_file, write_whole
 
 SUFFIX = ".cms"
 _LEAST_BITS = 2048
+_OWNER_ONLY = 0o600  # the files are about people
 
 
 class Recipient:
@@ -57,6 +61,22 @@ class Recipient:
         return envelope.set_content_encryption_algorithm(AES256).encrypt(Encoding.DER, [PKCS7Options.Binary])
 
 
+def write_for(recipient: Recipient | None, path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """What `write` writes is in `path`, in clear, or in `<path>.cms`, sealed; never in both, and sealed it has never
+    been on the disk in clear. Says in which."""
+    sealed = path.with_name(path.name + SUFFIX)
+    if recipient is None:
+        with whole_file(path, mode=_OWNER_ONLY) as file:
+            write(file)
+        sealed.unlink(missing_ok=True)
+        return path
+    memory = BytesIO()
+    write(memory)
+    write_whole(sealed, recipient.seal(memory.getvalue()), mode=_OWNER_ONLY)
+    path.unlink(missing_ok=True)
+    return sealed
+
+
 def seal_file(path: Path, recipient: Recipient, *, keep: bool = False) -> Path:
     """`<path>.cms` holds the file sealed, and the file itself is gone unless it is to be kept.
 
@@ -67,7 +87,7 @@ def seal_file(path: Path, recipient: Recipient, *, keep: bool = False) -> Path:
     sealed = path.with_name(path.name + SUFFIX)
     if sealed.exists():
         raise RuleBroken(f"{sealed} is there already: move it away, it may be another one")
-    write_whole(sealed, recipient.seal(path.read_bytes()), mode=0o600)
+    write_whole(sealed, recipient.seal(path.read_bytes()), mode=_OWNER_ONLY)
     if not keep:
         path.unlink()
     return sealed

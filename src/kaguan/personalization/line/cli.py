@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import select
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -19,7 +18,7 @@ import click
 
 from kaguan.apdu.errors import RuleBroken
 from kaguan.card_os.profile import load_profile
-from kaguan.personalization.care.envelope import Recipient
+from kaguan.personalization.desk.asking.cli import MACHINE, SEAL_FOR
 from kaguan.personalization.job.claims import LEASE_SECONDS
 from kaguan.personalization.keys.tokenstore import StoreAddress
 from kaguan.personalization.line.intake import OrderRefused
@@ -42,8 +41,6 @@ DATABASE = click.option(
     help="The bureau's database: postgresql://USER@HOST/NAME, or a file; job.sqlite in the job's folder if not said.",
 )
 FILE = click.Path(dir_okay=False, path_type=Path)
-CERTIFICATE = click.Path(exists=True, dir_okay=False, path_type=Path)
-MACHINE = click.option("--machine", default=socket.gethostname, help="This machine's name in the job; its host name.")
 
 LEASE = click.option(
     "--lease",
@@ -64,10 +61,6 @@ def _engine(_context: click.Context, _option: click.Parameter, address: str) -> 
 
 def _sampling(_context: click.Context, _option: click.Parameter, text: str) -> Sampling:
     return Sampling.parse(text)
-
-
-def _recipient(_context: click.Context, _option: click.Parameter, path: Path | None) -> Recipient | None:
-    return Recipient.of_file(path) if path is not None else None
 
 
 @click.command()
@@ -121,9 +114,7 @@ def _recipient(_context: click.Context, _option: click.Parameter, path: Path | N
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a second on standard output, and one at the end."
 )
-@click.option(
-    "--seal-for", type=CERTIFICATE, callback=_recipient, help="Certificate (RSA) that the return files are sealed for."
-)
+@SEAL_FOR
 @click.option("--checkpoint", "checkpoints", type=FILE, help="Keep checkpoints of the audit trail in this file too.")
 @click.option("--skip-bad", is_flag=True, help="Make the good rows, put the others into return-bad.txt.")
 def run(

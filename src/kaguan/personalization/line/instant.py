@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kaguan.apdu.errors import RuleBroken
-from kaguan.durable import locked, whole_file
+from kaguan.durable import locked
+from kaguan.personalization.care.envelope import Recipient, write_for
 from kaguan.personalization.job.claims import MOST_ATTEMPTS, Claims
 from kaguan.personalization.job.control import row_state
 from kaguan.personalization.job.job import Job
@@ -27,7 +28,6 @@ from kaguan.personalization.station.sampling import ALL
 from kaguan.personalization.station.station import Bench, Station
 from kaguan.personalization.station.stock import EmulatedStock, Stock
 
-_OWNER_ONLY = 0o600
 _WHY_NOT = {
     State.GOOD: "has its card: to make it again takes 'kaguan perso remake'",
     State.CLAIMED: "is in work at a station: it comes by itself",
@@ -37,12 +37,14 @@ _WHY_NOT = {
 
 
 class Counter(NamedTuple):
-    """Where the card is made: the machine, the folder for the return row and an emulated card, or the reader."""
+    """Where the card is made: the machine, the folder for the return row and an emulated card, or the reader; and
+    for whom the return row is sealed."""
 
     machine: str
     folder: Path
     reader: str = ""
     operator: str = "counter"
+    seal_for: Recipient | None = None
 
 
 class Instant(NamedTuple):
@@ -77,7 +79,7 @@ def make_now(opened: OpenJob, number: int, counter: Counter, tell: Callable[[str
                 break
             station.prepare(found)
             if station.work(found[0]):
-                path = _write_return_row(opened, number, counter.folder)
+                path = _write_return_row(opened, number, counter)
                 return Instant(number, path, time.monotonic() - started)
     raise RuleBroken(f"row {number} of job {job.terms.name} {_why_not(job, number)}")
 
@@ -113,11 +115,10 @@ def _close_own(job: Job, shift: int, counter: Counter) -> None:
         close_shift(job, shift, counter.operator, 0)
 
 
-def _write_return_row(opened: OpenJob, number: int, folder: Path) -> Path:
-    path = folder / f"return-row-{number}.txt"
-    with whole_file(path, mode=_OWNER_ONLY) as file:
-        write_return(file, good_rows(opened.job, opened.records, number=number))
-    return path
+def _write_return_row(opened: OpenJob, number: int, counter: Counter) -> Path:
+    rows = good_rows(opened.job, opened.records, number=number)
+    path = counter.folder / f"return-row-{number}.txt"
+    return write_for(counter.seal_for, path, lambda file: write_return(file, rows))
 
 
 def _why_not(job: Job, number: int) -> str:

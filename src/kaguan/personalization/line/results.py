@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from io import BytesIO
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from kaguan.durable import whole_file, write_whole
+from kaguan.durable import write_whole
 from kaguan.personalization.care.belongings import REPORT
-from kaguan.personalization.care.envelope import SUFFIX
+from kaguan.personalization.care.envelope import SUFFIX, write_for
 from kaguan.personalization.job.job import Counts, Job
 from kaguan.personalization.job.schema import State
 from kaguan.personalization.job.shifts import balances
@@ -25,8 +23,8 @@ _OWNER_ONLY = 0o600  # the files are about people
 
 def write_results(job: Job, line: LineOrder, records: JobRecords, *, made: int, seconds: float) -> Counts:
     """The folder has the return files of good and bad rows, and the report of this run."""
-    _write(line, GOOD_ROWS, lambda file: write_return(file, good_rows(job, records)))
-    _write(line, BAD_ROWS, lambda file: write_rejects(file, bad_rows(job, records)))
+    write_for(line.seal_for, line.out / GOOD_ROWS, lambda file: write_return(file, good_rows(job, records)))
+    write_for(line.seal_for, line.out / BAD_ROWS, lambda file: write_rejects(file, bad_rows(job, records)))
     counts = job.counts()
     report = {
         "order": line.order.name,
@@ -68,17 +66,3 @@ def written(line: LineOrder) -> tuple[Path, ...]:
     """The files about people that a run leaves beside the cards."""
     suffix = SUFFIX if line.seal_for else ""
     return tuple(line.out / f"{name}{suffix}" for name in (GOOD_ROWS, BAD_ROWS))
-
-
-def _write(line: LineOrder, name: str, write: Callable[[BinaryIO], object]) -> None:
-    """The file is there, in clear or sealed; never both, and sealed it has never been on the disk in clear."""
-    path, sealed = line.out / name, line.out / f"{name}{SUFFIX}"
-    if line.seal_for is None:
-        with whole_file(path, mode=_OWNER_ONLY) as file:
-            write(file)
-        sealed.unlink(missing_ok=True)
-        return
-    memory = BytesIO()
-    write(memory)
-    write_whole(sealed, line.seal_for.seal(memory.getvalue()), mode=_OWNER_ONLY)
-    path.unlink(missing_ok=True)

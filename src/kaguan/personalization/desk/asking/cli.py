@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from kaguan.personalization.keys.asking.cli import ask_passphrase
 from kaguan.personalization.keys.secretfile import read_secret
 from kaguan.personalization.line.places import place_of
 from kaguan.vault.secret import Secret
+
+if TYPE_CHECKING:
+    from kaguan.personalization.care.envelope import Recipient
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 DATABASE = click.option(
@@ -35,6 +38,20 @@ PASSPHRASES = click.option(
     multiple=True,
     metavar="NAME=FILE",
     help="An operator's passphrase, in a file for its owner's eyes alone; else it is asked for.",
+)
+
+
+def _recipient(_context: click.Context, _option: click.Parameter, path: Path | None) -> Recipient | None:
+    from kaguan.personalization.care.envelope import Recipient
+
+    return Recipient.of_file(path) if path is not None else None
+
+
+SEAL_FOR = click.option(
+    "--seal-for",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_recipient,
+    help="Certificate (RSA) that the return files are sealed for.",
 )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kaguan.personalization.desk.asking.cli import MACHINE, OPERATOR, of_job
+from kaguan.personalization.desk.asking.cli import MACHINE, OPERATOR, SEAL_FOR, of_job
 from kaguan.personalization.job.control import MOST_PRIORITY, jobs, set_priority, steer
 from kaguan.personalization.job.database import Bureau
 from kaguan.personalization.job.schema import JobState
 from kaguan.personalization.keys.tokenstore import StoreAddress
 from kaguan.personalization.line.places import Place, opened_records
 from kaguan.personalization.stores.cli import KEYS, PASSPHRASE_FILE, passphrase_of
+
+if TYPE_CHECKING:
+    from kaguan.personalization.care.envelope import Recipient
 
 
 def _steering(name: str, state: JobState, help_text: str) -> click.Command:
@@ -79,10 +83,11 @@ def jobs_door(place: Place, as_json: bool) -> None:
 @OPERATOR
 @KEYS
 @PASSPHRASE_FILE
+@SEAL_FOR
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def instant(
     place: Place, which: str, machine: str, reader: str, by: str, keys: StoreAddress | None,
-    passphrase_file: Path | None, as_json: bool,
+    passphrase_file: Path | None, seal_for: Recipient | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make one card of an open job at once, here, before all others: card, check and return row."""
     from functools import partial
@@ -93,7 +98,7 @@ def instant(
         place.opened() as job,
         opened_records(job, keys, passphrase_of(keys, passphrase_file)) as opened,
     ):
-        counter = Counter(machine, place.folder or Path(), reader, by)
+        counter = Counter(machine, place.folder or Path(), reader, by, seal_for)
         made = make_now(opened, opened.row(which), counter, partial(click.echo, err=True))
     if as_json:
         row = {"row": made.row, "return_row": str(made.return_row), "seconds": round(made.seconds, 3)}
