@@ -135,6 +135,17 @@ def test_the_return_row_of_an_instant_card_may_be_sealed(job: Path, two: Two, tm
     assert returned.card_no == card_no
 
 
+@pytest.mark.parametrize("named", ["row", "card"])
+def test_a_row_that_waits_is_let_before_others(job: Path, two: Two, named: str) -> None:
+    card_no = min(atrs(job))
+    assert call("perso", "remake", card_no, job, "--reason", "scratched", *two).code == 0
+    (row,) = (n for n in "123" if "does not wait" not in call("perso", "priority", n, job, "--level", "1").complaint)
+    which = row if named == "row" else card_no
+    assert call("perso", "priority", which, job, "--level", "7").lines == [f"row {row} has priority 7"]
+    refused = call("perso", "priority", "9", job)
+    assert (refused.code, refused.lines) == (5, [])
+
+
 def test_a_row_that_has_its_card_is_no_instant_card(job: Path) -> None:
     ended = call("perso", "instant", "1", job, "--machine", "m1")
     assert ended.code == 5

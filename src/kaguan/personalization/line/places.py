@@ -56,9 +56,13 @@ class OpenJob(NamedTuple):
         Raises:
             RuleBroken: there is no such card.
         """
-        if which.isdecimal() and len(which) <= _MOST_ROW_DIGITS:
-            return int(which)
-        return row_of_tag(self.job, self.records.key.tag(which.strip().upper()))
+        number = row_number(which)
+        return row_of_tag(self.job, self.records.key.tag(which.strip().upper())) if number is None else number
+
+
+def row_number(which: str) -> int | None:
+    """The row, when that is what was said; None when it was a card number, which it takes the records to find."""
+    return int(which) if which.isdecimal() and len(which) <= _MOST_ROW_DIGITS else None
 
 
 def place_of(folder: Path | None, database: str, name: str) -> Place:

@@ -13,7 +13,7 @@ from kaguan.personalization.job.control import MOST_PRIORITY, jobs, set_priority
 from kaguan.personalization.job.database import Bureau
 from kaguan.personalization.job.schema import JobState
 from kaguan.personalization.keys.tokenstore import StoreAddress
-from kaguan.personalization.line.places import Place, opened_records
+from kaguan.personalization.line.places import Place, opened_records, row_number
 from kaguan.personalization.stores.cli import KEYS, PASSPHRASE_FILE, passphrase_of
 
 if TYPE_CHECKING:
@@ -38,25 +38,21 @@ drain = _steering("drain", JobState.DRAINING, "Let stations end, each with its c
 
 
 @click.command()
+@click.argument("which", metavar="ROW|CARD_NO")
 @of_job
-@click.option("--row", type=click.IntRange(1), help="The row, by its number in the order.")
-@click.option("--card", "card_no", help="Or by its card number.")
 @click.option("--level", default=10, show_default=True, type=click.IntRange(-MOST_PRIORITY, MOST_PRIORITY))
 @OPERATOR
 @KEYS
 @PASSPHRASE_FILE
 def priority(
-    place: Place, row: int | None, card_no: str | None, level: int, by: str, keys: StoreAddress | None,
-    passphrase_file: Path | None,
-) -> None:  # fmt: skip
+    place: Place, which: str, level: int, by: str, keys: StoreAddress | None, passphrase_file: Path | None
+) -> None:
     """Let a waiting row come before others, or after them with a level below 0."""
-    if (row is None) is (card_no is None):
-        raise click.UsageError("say either --row or --card")
+    row = row_number(which)
     with place.opened() as job:
-        if card_no is not None:
+        if row is None:
             with opened_records(job, keys, passphrase_of(keys, passphrase_file)) as opened:
-                row = opened.row(card_no)
-        assert row is not None  # noqa: S101 - one of the two was said
+                row = opened.row(which)
         set_priority(job, row, level, by)
     click.echo(f"row {row} has priority {level}")
 
