@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 PROFILE = load_profile("ssc-v2")
 HARMLESS = sorted({(row.cla, row.ins) for row in (*INSTRUCTIONS, GET_RESPONSE) if not row.changes})
 
-WITHOUT_CONSENT = {"perso run", "perso station"}
+WITHOUT_CONSENT = {"perso run", "perso station", "perso instant"}
 """And all of `cms`: docs/decisions says why."""
 
 

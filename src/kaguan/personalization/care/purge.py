@@ -62,8 +62,8 @@ def due_jobs(bureau: Bureau, days: float) -> list[Job]:
     old = closed & (job.c.closed_at <= now_seconds() - days * _DAY_SECONDS)
     query = select(job.c.id).where(old | job.c.id.in_(unfinished)).order_by(job.c.id)
     with bureau.transaction() as connection:
-        keys = connection.execute(query).scalars().all()
-        return [Job(bureau, key) for key in keys if not is_held(connection, key)]
+        keys = [key for key in connection.execute(query).scalars().all() if not is_held(connection, key)]
+    return [Job(bureau, key) for key in keys]
 
 
 def purge_job(this: Job, vault: KeyVault, plan: Purge) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import local
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -56,6 +57,12 @@ def database_url(address: str) -> URL:
     return url.set(drivername="postgresql+psycopg" if kind == "postgresql" else "sqlite")
 
 
+class _Now(local):
+    """What a thread is at."""
+
+    within = False
+
+
 class Bureau:
     """An opened database. Use it as a context; one per process and thread."""
 
@@ -70,6 +77,7 @@ class Bureau:
             event.listen(self._engine, "begin", _begin_immediate)
         else:
             self._engine = create_engine(self.url, pool_size=1, max_overflow=1, pool_pre_ping=False)
+        self._now = _Now()
         self._unbound = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         try:
             self._make_tables()
@@ -107,7 +115,7 @@ class Bureau:
             DiskFailed, InUse, InputError: as `told_plainly` says for SQLite.
             DatabaseGone: the server does not answer.
         """
-        with self._plainly(), self._engine.begin() as connection:
+        with self._one_at_a_time(), self._plainly(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -117,7 +125,7 @@ class Bureau:
             with self.transaction() as connection:
                 yield connection
             return
-        with self._plainly(), self._unbound.connect() as connection:
+        with self._one_at_a_time(), self._plainly(), self._unbound.connect() as connection:
             yield connection
 
     def durably(self, work: Callable[[Connection], Result], *, statement: bool = False) -> Result:
@@ -176,6 +184,16 @@ class Bureau:
             if not self.embedded:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
             metadata.create_all(connection)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """A transaction within another would wait for it for ever: SQLite knows one writer, a server locks rows."""
+        assert not self._now.within, "a transaction was begun within another"  # noqa: S101 - our own mistake, never a user's
+        self._now.within = True
+        try:
+            yield
+        finally:
+            self._now.within = False
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:

@@ -84,20 +84,13 @@ class Settled(NamedTuple):
 
 
 class Job:
-    """One job in a bureau's database."""
+    """One job in a bureau's database; `terms` say what it is about."""
 
     def __init__(self, bureau: Bureau, key: int) -> None:
         self.bureau = bureau
         self.key = key
-        self._terms: JobTerms | None = None
-
-    @property
-    def terms(self) -> JobTerms:
-        """What the job is about."""
-        if self._terms is None:
-            values = self._row(*(job.c[name] for name in JobTerms.__dataclass_fields__))._asdict()
-            self._terms = JobTerms(**{**values, "columns": tuple(values["columns"].split("|"))})
-        return self._terms
+        values = self._row(*(job.c[name] for name in JobTerms.__dataclass_fields__))._asdict()
+        self.terms = JobTerms(**{**values, "columns": tuple(values["columns"].split("|"))})
 
     @property
     def state(self) -> JobState:
