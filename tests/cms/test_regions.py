@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from cms.regions import TODAY, day_of, rules_of, shipped_layers
 from kaguan.card_os.profile.model import Confidence
 from kaguan.cms.regions.shipped import shipped_line, shipped_regions
-from kaguan.cms.rules.choices import AccountUse, InitialPassword, InstitutionKind, OnlineName, PasswordChange
+from kaguan.cms.rules.choices import AccountUse, DayCount, InitialPassword, InstitutionKind, OnlineName, PasswordChange
 from kaguan.cms.rules.layers import SINCE_EVER, Layer, check_days, line_of, parent_of, resolve
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import RuleTableError
 from kaguan.cms.rules.regionfile import check_files, parse_region
 from kaguan.cms.rules.regions import DEFAULT_REGION, SAMPLE_CITY, SETTINGS, read_region
 from kaguan.cms.rules.terms import Bank, Channel
+from kaguan.cms.rules.workdays import day_after, is_worked
 
 CITY, PROVINCE, COUNTRY = "990100", "990000", "000000"
 NAMES = ("temporary_loss_days", "purse_wait_days", "replacement_fee_fen")
@@ -299,3 +300,22 @@ def test_values_that_do_not_fit_together_are_found_on_the_day_on_which_they_meet
     with pytest.raises(RuleTableError, match="2026-10-01 is a day off and a day worked"):
         read_region({"name": "x", "days_off": ["2026-10-01"], "days_worked": ["2026-10-01"]})
     assert SINCE_EVER.year == 1999
+
+
+@given(DAYS, st.integers(0, 40), st.sets(DAYS, max_size=5), st.sets(DAYS, max_size=5))
+def test_working_days_are_counted_one_by_one(start, days, off, worked):
+    off |= {start + timedelta(days=2)}
+    worked = {day for day in worked | {start + timedelta(days=5)} if day not in off}
+    rules = replace(DEFAULT_REGION, days_off=tuple(off), days_worked=tuple(worked))
+    end = day_after(start, days, DayCount.WORKING, rules)
+    between = [start + timedelta(days=number) for number in range(1, (end - start).days + 1)]
+    assert sum(is_worked(day, rules) for day in between) == days
+    assert days == 0 or is_worked(end, rules)
+    assert day_after(start, days, DayCount.NATURAL, rules) == start + timedelta(days=days) <= end
+
+
+def test_a_weekend_and_a_holiday():
+    friday = date(2026, 1, 2)
+    assert day_after(friday, 1, DayCount.WORKING, DEFAULT_REGION) == date(2026, 1, 5)
+    rules = replace(DEFAULT_REGION, days_off=(date(2026, 1, 5),), days_worked=(date(2026, 1, 3),))
+    assert day_after(friday, 2, DayCount.WORKING, rules) == date(2026, 1, 6)

@@ -290,6 +290,10 @@ class RegionRules:
         default=(Reimbursement.DIRECT, Reimbursement.BANK_CLAIM),
     )
 
+    numbers_swapped: bool = setting(
+        "dialect", Flag(), "C", "in records of others AAZ500 and AAZ501 stand the other way round", default=False
+    )
+
     days_off: tuple[date, ...] = setting(
         "calendar", Several(Day()), "INF", "holidays that fall on working days", default=()
     )
