@@ -189,6 +189,15 @@ def test_rules_of_the_personal_account_take_effect_from_a_day():
     assert rules_of("370200", date(2021, 1, 1)).employer_to_account_rate == 0
 
 
+@pytest.mark.acceptance("S3-1")
+@pytest.mark.acceptance("S4-37")
+@pytest.mark.parametrize("name", ["medical_cash_refused", "daily_goods_refused"])
+def test_no_region_may_give_up_what_the_law_forbids(name):
+    assert getattr(rules_of("370200"), name) is True
+    with pytest.raises(RuleTableError, match=f"{name}: False is not true: .* alone"):
+        read_region({"name": "x", name: False})
+
+
 def test_every_cancel_reason_has_its_demands():
     for reason in CancelReason:
         assert DEFAULT_REGION.cancel_demands(reason) == getattr(DEFAULT_REGION, f"cancel_demands_{reason.name.lower()}")

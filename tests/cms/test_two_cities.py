@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, return_row
@@ -18,6 +19,7 @@ from kaguan.cms.models import Region, RegionVersion
 from kaguan.cms.regions.record import region_record
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
+from kaguan.cms.rules.layers import SINCE_EVER
 from kaguan.cms.rules.refusals import DuplicateRequest, NotAllowed, NotEligible, NotFound, RuleTableError
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules
 from kaguan.cms.rules.rights import Role
@@ -202,6 +204,21 @@ def test_the_record_says_where_each_value_comes_from(qingdao):
     assert region_record(QINGDAO, timezone.localdate())["pin_tries"]["confidence"] == "own word"
     with pytest.raises(RuleTableError):
         region_record("x", date(2026, 1, 1))
+
+
+@pytest.mark.slow
+def test_settings_from_before_versions_hold_since_ever(own_store):
+    executor = MigrationExecutor(connection)
+    executor.migrate([("cms", "0004_reconciliation")])
+    before = executor.loader.project_state([("cms", "0004_reconciliation")]).apps.get_model("cms", "Region")
+    before.objects.create(code="990100", settings={"name": "Old", "pin_tries": 5})
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    region = Region.objects.get()
+    assert [region.rules(on).pin_tries for on in (SINCE_EVER, timezone.localdate())] == [5, 5]
+    assert [region.rules(date(year, 1, 1)).employer_to_account_rate for year in (2020, 2021)] == [3_000, 0]
+    with pytest.raises(DatabaseError, match="append-only"):
+        RegionVersion.objects.all().delete()
 
 
 @pytest.mark.slow

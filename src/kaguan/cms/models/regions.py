@@ -7,9 +7,11 @@ rules already: what held on a day can be told for ever.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import Count, Max
 
 from kaguan.cms.rules.layers import Layer, RulesOfDay, line_of, resolve
 from kaguan.cms.rules.refusals import NotEligible
@@ -53,6 +55,15 @@ def rules_of_day(code: str, on: date) -> RulesOfDay:
     Raises:
         NotEligible: the day is before the first version.
     """
+    # Rows are only ever added, so as long as these three are the same, so is every row.
+    stamp = RegionVersion.objects.filter(region_code__in=line_of(code)).aggregate(
+        count=Count("id"), newest=Max("id"), at=Max("added_at")
+    )
+    return _rules_as_of(code, on, tuple(stamp.values()))
+
+
+@lru_cache(maxsize=1_024)
+def _rules_as_of(code: str, on: date, _stamp: tuple[object, ...]) -> RulesOfDay:
     layers = layers_for(code)
     if layers and on < layers[0].valid_from:
         raise NotEligible(f"no rules were in force in region {code} on {on}: the first are of {layers[0].valid_from}")

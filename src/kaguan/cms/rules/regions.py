@@ -27,7 +27,19 @@ from kaguan.cms.rules.choices import (
     Reimbursement,
 )
 from kaguan.cms.rules.refusals import RuleTableError
-from kaguan.cms.rules.settings import Choice, Day, Digits, Flag, OrNever, Setting, Several, Whole, setting, settings_of
+from kaguan.cms.rules.settings import (
+    Always,
+    Choice,
+    Day,
+    Digits,
+    Flag,
+    OrNever,
+    Setting,
+    Several,
+    Whole,
+    setting,
+    settings_of,
+)
 from kaguan.cms.rules.terms import Channel
 
 __all__ = ["DEFAULT_REGION", "SAMPLE_CITY", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
@@ -269,7 +281,7 @@ class RegionRules:
     purchase_limit_fen: int = setting("account", _FEN, "GUESS", "most that one purchase takes from it", default=100_000)
     medical_cash_refused: bool = setting(
         "account",
-        Flag(),
+        Always("the medical side is fed by the medical insurance account alone"),
         "B",
         "money reaches the medical side from the insurance account alone, never in cash",
         default=True,
@@ -281,7 +293,13 @@ class RegionRules:
     account_uses: tuple[AccountUse, ...] = setting(
         "account", Several(Choice(AccountUse)), "B", "what the personal account pays", default=(AccountUse.OWN_CARE,)
     )
-    daily_goods_refused: bool = setting("account", Flag(), "C", "daily goods are forbidden on the card", default=True)
+    daily_goods_refused: bool = setting(
+        "account",
+        Always("the personal account pays for medical goods and services alone"),
+        "C",
+        "daily goods are forbidden on the card",
+        default=True,
+    )
     reimbursement: tuple[Reimbursement, ...] = setting(
         "account",
         Several(Choice(Reimbursement)),

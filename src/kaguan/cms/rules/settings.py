@@ -75,6 +75,27 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Always:
+    """true, for a rule that no region may give up; `because` says why."""
+
+    because: str
+
+    def read(self, value: object) -> bool:
+        """Return true; everything else is refused with the reason."""
+        if value is not True:
+            raise ValueError(f"{value!r} is not true: {self.because}")
+        return True
+
+    def write(self, value: bool) -> bool:  # noqa: FBT001 - it is the value
+        """Return true."""
+        return value
+
+    def describe(self) -> str:
+        """Return that there is no choice, and why."""
+        return f"true: {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """A calendar day: a date in TOML, its ISO 8601 text in JSON."""
 
