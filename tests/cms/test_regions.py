@@ -46,6 +46,11 @@ def test_a_days_rules_do_not_depend_on_later_versions(found, on, later):
     assert resolve(CITY, found, on) == resolve(CITY, [*future, *found], on)
 
 
+@given(st.lists(layers(), max_size=8, unique_by=lambda one: (one.code, one.valid_from)), DAYS, st.data())
+def test_days_order_the_versions_not_the_reader(found, on, data):
+    assert resolve(CITY, found, on) == resolve(CITY, data.draw(st.permutations(found)), on)
+
+
 @given(st.lists(layers(), max_size=8), DAYS, st.lists(layers(code="990200"), max_size=4))
 def test_a_region_does_not_hear_its_neighbour(found, on, neighbours):
     assert values(CITY, found, on) == values(CITY, [*neighbours, *found], on)

@@ -127,6 +127,10 @@ def test_a_change_leaves_the_past_as_it_was(qingdao):
         set_region(qingdao, uuid4(), settings={"pin_tries": 4}, valid_from=today - timedelta(days=1))
     with pytest.raises(RuleTableError, match="temporary_card_days"):
         set_region(qingdao, uuid4(), settings={"temporary_card_days": 200})
+    later = today + timedelta(days=30)
+    set_region(qingdao, uuid4(), settings={"temporary_card_longest_days": 90}, valid_from=later)
+    with pytest.raises(RuleTableError, match=f"region {QINGDAO} on {later}: .*temporary_card_days is more"):
+        set_region(qingdao, uuid4(), settings={"temporary_card_days": 100})
 
 
 @pytest.mark.django_db
