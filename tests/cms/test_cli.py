@@ -44,7 +44,7 @@ def office(own_store):
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    run("init", own_store)
+    run("init", own_store, "--region", "990300")
     return run
 
 

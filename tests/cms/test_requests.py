@@ -29,6 +29,7 @@ from kaguan.cms.services import (
     pin,
     purchase,
     reconciliation,
+    regions,
     set_up,
     stock,
 )
@@ -131,6 +132,7 @@ def replaced(town, request_id):
     loss.confirm_blocked(town.clerk, uuid4(), card_no=CARD, how="reader")
 
 
+NEIGHBOUR = 'code = "990300"\nname = "N"\nparent = "990000"\n[[version]]\nvalid_from = 2020-01-01\npin.pin_tries = 4'
 HOSPITAL = {"code": "H", "name": "H", "kind": InstitutionKind.HOSPITAL}
 EMPLOYEE = {"code": "o", "name": "o", "institution": "SSB", "roles": [Role.HOTLINE]}
 PREMIUM = {"cert_type": "01", "cert_no": CERT_NO, "month": date(2025, 5, 1), "base_fen": 10_000}
@@ -142,6 +144,8 @@ CASES = [
     (set_up.register_holder, "clerk", nothing, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
     (set_up.blacklist_institution, "administrator", nothing, {"code": "CLINIC-1", "breach": "x"}),
     (set_up.set_region, "administrator", nothing, {"settings": {"temporary_loss_days": 3}}),
+    (regions.import_regions, "administrator", nothing, {"texts": {"990300.toml": NEIGHBOUR}}),
+    (regions.open_region, "administrator", nothing, {"code": "370200", "authority": "QD", "administrator": "qd"}),
     (orders.order_cards, "clerk", nothing, {"order_no": "B9", "rows": [ORDER_ROW]}),
     (orders.order_replacement, "clerk", in_state(Application.FORMAL_LOSS), REPLACEMENT),
     (stock.receive_stock, "teller", ordered, {"rows": [return_row(CARD)]}),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cms.regions import rules_of
 from kaguan.cms.rules.axis import Axis, Transition, validate
 from kaguan.cms.rules.documents import Document, mask_name, mask_number, mask_text
 from kaguan.cms.rules.guards import GUARDS, Circumstances, Guard, Verdict
@@ -181,7 +182,7 @@ def test_amounts_are_above_zero_and_within_the_limit(amount_fen, limit_fen):
 
 @given(st.integers(1, 10**9), st.dates(date(1999, 1, 1), date(2040, 1, 1)))
 def test_no_fen_of_the_employers_premium_is_lost(base_fen, month):
-    split = split_contribution(base_fen, month)
+    split = split_contribution(base_fen, rules_of("990100", month))
     assert split.employer_to_account_fen + split.employer_to_pool_fen == base_fen * 6 // 100
     assert split.own_fen == base_fen * 2 // 100
     assert (split.employer_to_account_fen == 0) or month < date(2021, 1, 1)
@@ -190,12 +191,11 @@ def test_no_fen_of_the_employers_premium_is_lost(base_fen, month):
 @pytest.mark.acceptance("S3-4")
 @pytest.mark.acceptance("S4-35")
 def test_the_employers_part_for_the_account_ends_with_2020():
-    assert split_contribution(1_000_000, date(2020, 12, 1)).employer_to_account_fen == 18_000
-    assert split_contribution(1_000_000, date(2021, 1, 1)).employer_to_account_fen == 0
-    with pytest.raises(NotEligible):
-        split_contribution(1_000_000, date(1990, 1, 1))
+    before, after = rules_of("990100", date(2020, 12, 1)), rules_of("990100", date(2021, 1, 1))
+    assert split_contribution(1_000_000, before).employer_to_account_fen == 18_000
+    assert split_contribution(1_000_000, after).employer_to_account_fen == 0
     with pytest.raises(LimitExceeded):
-        split_contribution(0, date(2026, 1, 1))
+        split_contribution(0, after)
 
 
 @pytest.mark.acceptance("S4-36")

@@ -14,9 +14,11 @@ import click
 from kaguan.apdu.errors import InputError
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.counter import cli as counter
+from kaguan.cms.regions.cli import region
+from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
+from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
@@ -35,10 +37,10 @@ def cms() -> None:
 @click.option("--administrator", default="admin", show_default=True, help="Code of the first administrator.")
 def init(database: str, region_code: str, settings_file: Path | None, authority: str, administrator: str) -> None:
     """Make DATABASE, with a region, its authority and a first administrator."""
-    region = DEFAULT_REGION
+    rules: RegionRules | None = None
     if settings_file:
         try:
-            region = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
+            rules = read_region(json.loads(settings_file.read_text(encoding="utf-8")))
         except ValueError as error:
             raise InputError(f"{settings_file.name} is no JSON: {error}") from error
     require_text({"region": region_code, "authority": authority, "administrator": administrator})
@@ -46,7 +48,7 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
     from kaguan.cms.services.set_up import found
 
     with told_plainly(database):
-        found(uuid4(), region_code=region_code, region=region, authority=authority, administrator=administrator)
+        found(uuid4(), region_code=region_code, region=rules, authority=authority, administrator=administrator)
     click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
 
 
@@ -283,6 +285,7 @@ def audit_verify(question: Question) -> None:
     question.show(verify_chain()._asdict())
 
 
+cms.add_command(region)
 for command in counter.ON_CARDS:
     card.add_command(command)
 for group in counter.GROUPS:

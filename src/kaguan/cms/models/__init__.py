@@ -5,6 +5,7 @@ from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution, Region, Terminal
 from kaguan.cms.models.records import AuditEntry, Receipt
+from kaguan.cms.models.regions import RegionVersion
 
 __all__ = [
     "Account",
@@ -20,6 +21,7 @@ __all__ = [
     "Receipt",
     "Reconciliation",
     "Region",
+    "RegionVersion",
     "StockItem",
     "Terminal",
     "Transfer",

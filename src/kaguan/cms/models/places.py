@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.utils import timezone
 
-from kaguan.cms.rules.regions import InstitutionKind, RegionRules, read_region
+from kaguan.cms.models.regions import rules_of_day
+from kaguan.cms.rules.choices import InstitutionKind
+from kaguan.cms.rules.regions import RegionRules
 
 if TYPE_CHECKING:
-    from kaguan.cms.models.columns import Flag, Json, Text, Whole
+    from kaguan.cms.models.columns import Flag, Text, Whole
 
 
 class Region(models.Model):
-    """A pooling region and what it decides for itself."""
+    """A pooling region; what it decides, and those above it, is in `RegionVersion`."""
 
     code: Text = models.CharField(max_length=6, primary_key=True)
-    settings: Json = models.JSONField(default=dict)
 
-    def rules(self) -> RegionRules:
-        """Return the settings as rules; refuse with RuleTableError when they make no sense."""
-        return read_region(self.settings)
+    def rules(self, on: date | None = None) -> RegionRules:
+        """Return the rules in force on that day, today when none is given."""
+        return rules_of_day(self.code, on or timezone.localdate()).rules
 
 
 class Institution(models.Model):

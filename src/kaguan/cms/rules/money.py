@@ -6,11 +6,10 @@ All amounts are whole fen. What does not divide evenly stays with the pool, neve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
-from kaguan.cms.rules.refusals import ForbiddenSource, LimitExceeded, NotEligible
+from kaguan.cms.rules.refusals import ForbiddenSource, LimitExceeded
 
 PER_MYRIAD: Final = 10_000
 
@@ -56,17 +55,23 @@ def check_amount(amount_fen: int, *, limit_fen: int) -> None:
         raise LimitExceeded(f"{amount_fen} fen is over the limit of {limit_fen} fen")
 
 
-@dataclass(frozen=True, slots=True)
-class ContributionPolicy:
-    """How one month's premium is shared out, from `valid_from` on; rates in parts of 10,000 of the base.
+class ContributionPolicy(Protocol):
+    """How one month's premium is shared out; rates in parts of 10,000. A region's rules of the month are one.
 
-    `employer_to_account_rate` is the part of the employer's premium (not of the base) for the account.
+    `own_rate` and `employer_rate` are parts of the base, `employer_to_account_rate` of the employer's premium.
     """
 
-    valid_from: date
-    own_rate: int
-    employer_rate: int
-    employer_to_account_rate: int
+    @property
+    def own_rate(self) -> int:
+        """What the person pays."""
+
+    @property
+    def employer_rate(self) -> int:
+        """What the employer pays."""
+
+    @property
+    def employer_to_account_rate(self) -> int:
+        """What of the employer's premium the account gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +88,11 @@ class ContributionSplit:
         return self.own_fen + self.employer_to_account_fen
 
 
-CONTRIBUTION_POLICIES: Final = (
-    ContributionPolicy(date(1999, 1, 1), own_rate=200, employer_rate=600, employer_to_account_rate=3_000),
-    # The reform of 2021 leaves the whole of the employer's premium to the pool.
-    ContributionPolicy(date(2021, 1, 1), own_rate=200, employer_rate=600, employer_to_account_rate=0),
-)
-
-
-def policy_for(month: date) -> ContributionPolicy:
-    """Return the policy in force in that month; refuse with NotEligible before the first one."""
-    in_force = [policy for policy in CONTRIBUTION_POLICIES if policy.valid_from <= month]
-    if not in_force:
-        raise NotEligible(f"no contribution policy was in force in {month:%Y-%m}")
-    return max(in_force, key=lambda policy: policy.valid_from)
-
-
-def split_contribution(base_fen: int, month: date) -> ContributionSplit:
+def split_contribution(base_fen: int, policy: ContributionPolicy) -> ContributionSplit:
     """Return who gets what of the month's premium on a wage base; shares are rounded down to whole fen."""
     check_whole(base_fen)
     if base_fen <= 0:
         raise LimitExceeded(f"a contribution base of {base_fen} fen is no base: it must be above zero")
-    policy = policy_for(month)
     employer_fen = base_fen * policy.employer_rate // PER_MYRIAD
     to_account_fen = employer_fen * policy.employer_to_account_rate // PER_MYRIAD
     return ContributionSplit(

@@ -52,6 +52,10 @@ class IdempotencyConflict(DuplicateRequest):
     """The request id was used before, for something else."""
 
 
+class Inexpressible(RuleBroken):
+    """Somebody else's codes have no word for it, or ours have none for theirs."""
+
+
 class AlreadyResolved(RuleBroken):
     """The pending transfer was confirmed or cancelled before; the first answer stands."""
 

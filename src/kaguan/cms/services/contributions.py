@@ -31,12 +31,12 @@ class Credited:
 def credit_contribution(case: Case, /, *, cert_type: str, cert_no: str, month: date, base_fen: int) -> Credited:
     """Leave the premium of the calendar month shared out between personal account and pool; once a person and month.
 
-    Refuses, in this order: no such person, own account, no base or no policy, month credited before.
+    Refuses, in this order: no such person, own account, a month before any rules, no base, month credited before.
     """
     holder = find_holder(cert_type, cert_no)
     case.check_not_own(holder.pk)
     first_day = month.replace(day=1)
-    split = split_contribution(base_fen, first_day)
+    split = split_contribution(base_fen, holder.region.rules(first_day))
     if Contribution.objects.filter(holder=holder, month=first_day).exists():
         raise DuplicateRequest(f"{first_day:%Y-%m} was credited to {holder} before")
     account = personal_account(holder.pk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from django.db import transaction
@@ -11,10 +12,13 @@ from django.utils import timezone
 
 from kaguan.cms import audit
 from kaguan.cms.models import Holder, Institution, Operator, Region
+from kaguan.cms.models.regions import layers_for
+from kaguan.cms.rules.layers import SINCE_EVER, Layer, check_code, check_days
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
-from kaguan.cms.rules.regions import InstitutionKind, RegionRules
+from kaguan.cms.rules.regions import InstitutionKind, RegionRules, read_region
 from kaguan.cms.rules.rights import Right, Role
 from kaguan.cms.services.case import Actor, Case, find_holder, find_institution
+from kaguan.cms.services.regions import add_shipped, add_version, establish
 from kaguan.cms.services.use_case import use_case
 
 
@@ -47,25 +51,27 @@ class HolderRef:
     holder_id: int
 
 
-def found(request_id: UUID, *, region_code: str, region: RegionRules, authority: str, administrator: str) -> Actor:
+def found(
+    request_id: UUID, *, region_code: str, region: RegionRules | None = None, authority: str, administrator: str
+) -> Actor:
     """Leave a region, its authority and a first administrator, and return that administrator as an actor.
 
-    Refuses with DuplicateRequest when the system has operators already: from then on an administrator sets it up.
+    What `region` says otherwise than the defaults the region decides since ever; without it, it decides what its file
+    says that comes with Kaguan. The regions above have their files.
+    Refuses with RuleTableError when the code is none, and with DuplicateRequest when the system has operators already:
+    from then on an administrator sets it up.
     """
+    check_code(region_code)
     with transaction.atomic(durable=True):
         if Operator.objects.exists():
             raise DuplicateRequest("the system is founded already: ask one of its administrators")
-        place = Region.objects.create(code=region_code, settings=region.settings())
-        institution = Institution.objects.create(
-            code=authority, name=authority, kind=InstitutionKind.AUTHORITY, region=place
-        )
-        Operator.objects.create(
-            code=administrator, name=administrator, institution=institution, roles=[Role.ADMINISTRATOR.value]
-        )
+        at = timezone.now()
+        if region is not None:
+            add_version(Layer(region_code, SINCE_EVER, region.own_settings()), by=administrator, at=at)
+        add_shipped(region_code, by=administrator, at=at)
+        establish(Region.objects.create(code=region_code), authority=authority, administrator=administrator)
         audit.append(
-            audit.AuditLine(
-                timezone.now(), administrator, authority, "found", request_id, "done", {"region": region_code}
-            )
+            audit.AuditLine(at, administrator, authority, "found", request_id, "done", {"region": region_code})
         )
         return Actor(administrator, authority)
 
@@ -155,11 +161,21 @@ def blacklist_institution(case: Case, /, *, code: str, breach: str) -> Instituti
 
 
 @use_case("set region", Right.SET_UP, RegionRef)
-def set_region(case: Case, /, *, settings: Mapping[str, object]) -> RegionRef:
-    """Leave the actor's region with other settings; refuse with RuleTableError when they make no sense."""
+def set_region(case: Case, /, *, settings: Mapping[str, object], valid_from: date | None = None) -> RegionRef:
+    """Leave the actor's region with other settings from that day on, from today when none is given.
+
+    Refuses with RuleTableError when they make no sense, and with NotEligible when the day is past.
+    """
     region = case.institution.region
-    region.settings = {**region.settings, **settings}
-    region.rules()
-    case.note(region=region.code, settings=sorted(settings))
-    region.save(update_fields=["settings"])
+    day = valid_from or case.today
+    case.note(region=region.code, settings=sorted(settings), valid_from=day.isoformat())
+    if day < case.today:
+        raise NotEligible(
+            f"{day} is past: rules of days gone by are not rewritten, date the change {case.today} or later"
+        )
+    rules = read_region({**region.rules(day).settings(), **settings})
+    written = rules.settings()
+    layer = Layer(region.code, day, {"name": rules.name} | {name: written[name] for name in settings})
+    check_days(region.code, [*layers_for(region.code), layer])
+    add_version(layer, by=case.operator.code, at=case.at)
     return RegionRef(region.code)

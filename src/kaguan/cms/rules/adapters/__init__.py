@@ -1,0 +1,1 @@
+"""The codes of others, both ways: one file a dialect, each a set of tables."""
