@@ -26,17 +26,28 @@ class RegionRules:
     """One region's settings; amounts in fen, spans in days.
 
     `purse_wait_days` is how long after the loss an old chip that nobody blocked delays paying out its purse.
+    A temporary loss that is not written in time lapses, or becomes formal where `temporary_loss_becomes_formal`.
+    `formal_loss_days` after a formal loss the card is cancelled; None leaves it lost until somebody acts.
     """
 
     name: str
     banks: tuple[str, ...] = ()
     temporary_loss_days: int = 10
+    temporary_loss_becomes_formal: bool = False
     formal_loss_can_be_released: bool = True
+    formal_loss_days: int | None = None
     purse_wait_days: int = 365
     pin_tries: int = 3
     pin_resets_allowed: int = 10
     pin_required_at: tuple[str, ...] = (InstitutionKind.CLINIC, InstitutionKind.PHARMACY)
     card_valid_years: int = 10
+    renewal_days: int = 180
+    uncollected_days: int = 365
+    activation_reminder_days: int = 30
+    activation_overdue_days: int = 90
+    temporary_card_days: int = 60
+    temporary_card_longest_days: int = 180
+    guardian_below_years: int = 16
     load_limit_fen: int = 100_000
     purchase_limit_fen: int = 100_000
 
