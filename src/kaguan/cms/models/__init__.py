@@ -2,6 +2,7 @@
 
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
+from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution, Region, Terminal
 from kaguan.cms.models.records import AuditEntry, Receipt
@@ -12,7 +13,9 @@ __all__ = [
     "Card",
     "CardEvent",
     "CardOrder",
+    "CardRequest",
     "Contribution",
+    "Departure",
     "Entry",
     "Holder",
     "Institution",
@@ -20,7 +23,9 @@ __all__ = [
     "Receipt",
     "Reconciliation",
     "Region",
+    "Reminder",
     "StockItem",
+    "TemporaryCard",
     "Terminal",
     "Transfer",
 ]
