@@ -70,6 +70,25 @@ class ScrapReason(StrEnum):
     OTHER = "9"
 
 
+class Report(StrEnum):
+    """What can be told of cards in production; the names are events of the production axis."""
+
+    BATCH = "batch"
+    FAIL_BATCH = "fail_batch"
+    ASK_ACCOUNT = "ask_account"
+    FAIL_BANK_EXPORT = "fail_bank_export"
+    OPEN_ACCOUNT = "open_account"
+    FAIL_ACCOUNT = "fail_account"
+    SEND = "send"
+    FAIL_BUREAU_EXPORT = "fail_bureau_export"
+    MAKE = "make"
+    FAIL = "fail"
+    FAIL_SHIPPING = "fail_shipping"
+
+
+FAILURES: Final = frozenset(report for report in Report if report.value.startswith("fail"))
+
+
 MAKEABLE: Final = frozenset(
     {
         Production.BATCHED,

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardRequest, Departure, Holder, TemporaryCard
+from kaguan.cms.rules.departures import REASON_OF, DepartureKind
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction, CancelReason
 from kaguan.cms.rules.production import PRODUCTION, Production
@@ -21,23 +20,6 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
 from kaguan.cms.services.case import Case, find_holder
 from kaguan.cms.services.use_case import use_case
-
-
-class DepartureKind(StrEnum):
-    """Why a person has no business with cards here any more."""
-
-    DEAD = "dead"
-    TRANSFERRED = "transferred"
-    EMIGRATED = "emigrated"
-
-
-DEAD: Final = DepartureKind.DEAD
-
-REASON_OF: Final = {
-    DepartureKind.DEAD: CancelReason.DEATH,
-    DepartureKind.TRANSFERRED: CancelReason.TRANSFERRED_OUT,
-    DepartureKind.EMIGRATED: CancelReason.TRANSFERRED_OUT,
-}
 
 
 @dataclass(frozen=True, slots=True)

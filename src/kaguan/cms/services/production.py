@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from kaguan.cms.models import Card, CardOrder, CardRequest
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.production import PRODUCTION, Production
+from kaguan.cms.rules.production import FAILURES, PRODUCTION, Production, Report
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
@@ -25,25 +24,6 @@ from kaguan.personalization.order.returnfile import ReturnRow
 
 LONGEST_REASON_BYTES: Final = 50
 """The room that return files have for why a card failed."""
-
-
-class Report(StrEnum):
-    """What can be told of cards in production; the names are events of the production axis."""
-
-    BATCH = "batch"
-    FAIL_BATCH = "fail_batch"
-    ASK_ACCOUNT = "ask_account"
-    FAIL_BANK_EXPORT = "fail_bank_export"
-    OPEN_ACCOUNT = "open_account"
-    FAIL_ACCOUNT = "fail_account"
-    SEND = "send"
-    FAIL_BUREAU_EXPORT = "fail_bureau_export"
-    MAKE = "make"
-    FAIL = "fail"
-    FAIL_SHIPPING = "fail_shipping"
-
-
-FAILURES: Final = frozenset(report for report in Report if report.value.startswith("fail"))
 
 
 @dataclass(frozen=True, slots=True)

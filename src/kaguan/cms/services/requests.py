@@ -22,6 +22,7 @@ from kaguan.cms.rules.applying import (
     may_apply,
     may_replace,
 )
+from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, Application
@@ -30,7 +31,6 @@ from kaguan.cms.rules.progress import progress_of
 from kaguan.cms.rules.refusals import IllegalTransition, MayNotHaveCard, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case, find_institution
-from kaguan.cms.services.departures import DEAD
 from kaguan.cms.services.orders import Ending, was_ended_by_time
 from kaguan.cms.services.use_case import question, use_case
 
@@ -250,8 +250,8 @@ def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> Standi
         known=True,
         name_agrees=holder.name == applicant.name,
         on_books_twice=Holder.objects.filter(cert_no=holder.cert_no).exclude(pk=holder.pk).exists(),
-        dead=departure is not None and departure.kind == DEAD,
-        left=departure is not None and departure.kind != DEAD,
+        dead=departure is not None and departure.kind == DepartureKind.DEAD,
+        left=departure is not None and departure.kind != DepartureKind.DEAD,
         request_open=CardRequest.objects.filter(holder=holder, stage__in=OPEN).exists(),
         card_here=here,
         card_elsewhere=card is not None and not here,
