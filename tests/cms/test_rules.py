@@ -142,7 +142,7 @@ def test_every_guard_of_every_row_can_refuse(axis, step, guard):
     reason = min(step.reasons, default="")
     for source in step.sources:
         assert axis.step(source, step.event, willing, reason=reason) is step
-        with pytest.raises(NotEligible, match=f"^{step.event} refused: "):
+        with pytest.raises(NotEligible, match=rf"^{step.event} refused: "):
             axis.step(source, step.event, replace(willing, **UNWILLING[guard]), reason=reason)
 
 
