@@ -174,6 +174,7 @@ PRODUCTION: Final = Axis(
         _P.MAKE_FAILED: "making the card failed: it has to be made again",
         _P.MADE: "the card is made and not shipped yet",
         _P.SHIPPING_FAILED: "the card was lost on its way: it has to be made again",
+        _P.AT_OUTLET: "the card waits at its outlet",
         _P.UNDELIVERABLE: "the card could not be handed over and goes back",
         _P.HANDED_OVER: "the card was handed over already",
         _P.RECOVERED: "the card was taken back",
