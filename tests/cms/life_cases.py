@@ -13,11 +13,24 @@ from cms.wishes import ADULT, NEW, enrol, in_person, row
 from kaguan.cms.models import Card, Operator, TemporaryCard
 from kaguan.cms.rules.applying import ApplicationWay, Presence
 from kaguan.cms.rules.departures import DepartureKind
+from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
 from kaguan.cms.rules.production import CheckFailure, Report, ScrapReason, UndeliverableReason
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.rules.timetable import TimeRule
-from kaguan.cms.services import clock, custody, departures, lock, loss, orders, pin, production, requests, temporary
+from kaguan.cms.services import (
+    clock,
+    custody,
+    departures,
+    issue,
+    lock,
+    loss,
+    orders,
+    pin,
+    production,
+    requests,
+    temporary,
+)
 
 CARD = "990100001"
 WISH, GONE = UUID(int=9), UUID(int=10)
@@ -80,6 +93,12 @@ def recovered(town, request_id):
     stored(town, request_id)
     custody.recover_card(town.teller, uuid4(), **ON_CARD)
     lock.cancel(town.clerk, uuid4(), **ON_CARD, reason=CancelReason.DAMAGE)
+
+
+def found(town, request_id):
+    stored(town, request_id)
+    town.hand_over(CARD)
+    custody.recover_card(town.teller, uuid4(), **ON_CARD)
 
 
 def active(town, request_id):
@@ -152,6 +171,7 @@ CASES = [
     (custody.return_stock, "teller", stored, BACK),
     (custody.recover_card, "teller", stored, ON_CARD),
     (custody.scrap_card, "supervisor", recovered, {**ON_CARD, "reason": ScrapReason.RECOVERED}),
+    (issue.give_back, "teller", found, {**ON_CARD, "document": shown(), "verdict": Verdict.SAME_PERSON}),
     (orders.order_exchange, "clerk", active, {**ON_CARD, **SUCCESSOR, "reason": ExchangeReason.DAMAGE}),
     (orders.order_renewal, "clerk", ending, {**ON_CARD, **SUCCESSOR}),
     (loss.report_bank_loss, "teller", active, ON_CARD),

@@ -197,6 +197,39 @@ def test_a_card_that_moved_on_is_left_alone(town):
         let_time_pass(the_clock(), uuid4(), card_no=due[0].number, rule=due[0].rule, on=today())
 
 
+def test_a_card_that_was_collected_meanwhile_is_not_sealed(town):
+    uncollected(town)
+    days_ago(CARD, "receive", 400)
+    (due,) = due_on(today())
+    town.hand_over(CARD)
+    with pytest.raises(IllegalTransition, match="production state 70"):
+        let_time_pass(the_clock(), uuid4(), card_no=CARD, rule=due.rule, on=today())
+    with pytest.raises(NotEligible, match="stands for 90 days, of which 0"):
+        remind(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.OVERDUE, on=today())
+
+
+def test_a_rule_needs_something_to_count_from(town):
+    town.order()
+    with pytest.raises(IllegalTransition, match="production state 00"):
+        let_time_pass(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.SEAL, on=today())
+    with pytest.raises(IllegalTransition, match="production state 00"):
+        remind(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.REMIND, on=today())
+    Card.objects.update(application=Application.FORMAL_LOSS)
+    with pytest.raises(NotEligible, match="nothing to count the days from"):
+        let_time_pass(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.MATURE, on=today())
+
+
+@pytest.mark.parametrize("rule", TimeRule)
+def test_a_rule_either_changes_a_card_or_reminds(town, rule):
+    town.order()
+    wrong = [let_time_pass] * (rule in REMINDERS) + [remind] * (rule not in REMINDERS)
+    if rule is TimeRule.TEMPORARY_CARD:
+        wrong = [let_time_pass, remind]
+    for ask in wrong:
+        with pytest.raises(NotEligible, match="is no rule that"):
+            ask(the_clock(), uuid4(), card_no=CARD, rule=rule, on=today())
+
+
 def test_what_is_refused_is_told_and_stops_nothing(town):
     lost_for_a_while(town)
     second = town.active_card("990100002", "990101198811110028", "测试人乙")

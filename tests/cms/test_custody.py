@@ -41,8 +41,9 @@ from kaguan.cms.services.custody import (
     scrap_card,
     take_cards,
 )
-from kaguan.cms.services.issue import hand_over
+from kaguan.cms.services.issue import activate, give_back, hand_over
 from kaguan.cms.services.lock import cancel
+from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.production import report_stage, take_return
 from kaguan.cms.services.stock import receive_stock
 
@@ -251,6 +252,27 @@ def test_a_card_is_scrapped_by_somebody_who_did_not_bring_it_and_never_alive(sto
     assert StockItem.objects.get(card=CARD).handed_over_at is not None
     with pytest.raises(IllegalTransition, match="destroyed"):
         recover_card(town.clerk, uuid4(), card_no=CARD)
+
+
+def test_a_found_card_goes_back_to_its_holder(stored):
+    town = stored
+    town.hand_over(CARD)
+    asked = {"card_no": CARD, "document": shown(), "verdict": Verdict.SAME_PERSON}
+    with pytest.raises(IllegalTransition, match="handed over already"):
+        give_back(town.teller, uuid4(), **asked)
+    activate(town.teller, uuid4(), card_no=CARD, document=shown())
+    report_temporary_loss(town.hotline, uuid4(), card_no=CARD)
+    recover_card(town.other_bank_teller, uuid4(), card_no=CARD)
+    with pytest.raises(NotEligible, match="not in the custody of ICBC-1"):
+        give_back(town.teller, uuid4(), **asked)
+    with pytest.raises(NotEligible, match="not the person"):
+        give_back(town.other_bank_teller, uuid4(), **{**asked, "verdict": Verdict.ANOTHER_PERSON})
+    back = give_back(town.other_bank_teller, uuid4(), **asked)
+    assert (back.production, back.application) == (Production.HANDED_OVER, Application.TEMPORARY_LOSS)
+    recover_card(town.other_bank_teller, uuid4(), card_no=CARD)
+    cancel(town.clerk, uuid4(), card_no=CARD, reason=CancelReason.LOST)
+    with pytest.raises(NotEligible, match="scrapped, not given back"):
+        give_back(town.other_bank_teller, uuid4(), **asked)
 
 
 def test_a_spoilt_card_is_scrapped_without_ever_having_been_in_stock(town):

@@ -174,14 +174,18 @@ def card_events_(question: Question, card_no: str) -> None:
 @card.command("hand-over")
 @click.argument("card_no")
 @click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), required=True)
+@click.option("--found", is_flag=True, help="The card was found and taken in; its holder gets it back.")
 @shows_document
 @names_agent
 @changes
-def card_hand_over(request: Request, card_no: str, verdict: str, document: Document, agent: Agent | None) -> None:
+def card_hand_over(
+    request: Request, card_no: str, verdict: str, document: Document, agent: Agent | None, *, found: bool
+) -> None:
     """Hand card CARD_NO to its holder, or to a minor's guardian, after comparing the person with the document."""
-    from kaguan.cms.services.issue import hand_over
+    from kaguan.cms.services.issue import give_back, hand_over
 
-    result = hand_over(
+    deliver = give_back if found else hand_over
+    result = deliver(
         request.actor,
         request.request_id,
         card_no=card_no,

@@ -51,6 +51,7 @@ class Guard(StrEnum):
     ORIGINAL_DOCUMENT = "original document"
     PERSON_CHECKED = "person checked"
     DELIVERED = "delivered"
+    NOT_DELIVERED = "not delivered"
     PREDECESSOR_CLOSED = "predecessor closed"
     NOT_EXPIRED = "not expired"
     RELEASE_ALLOWED = "release allowed"
@@ -58,6 +59,7 @@ class Guard(StrEnum):
     NO_RESETS_LEFT = "no resets left"
     GUARDIAN_PRESENT = "guardian present"
     CARD_ENDED = "card ended"
+    CARD_LIVES = "card lives"
     TIME_PASSED = "time passed"
     EXPIRED = "expired"
     RENEWAL_DUE = "renewal due"
@@ -82,6 +84,10 @@ def _person_checked(now: Circumstances) -> str | None:
 
 def _delivered(now: Circumstances) -> str | None:
     return None if now.delivered else "the card has not been handed over to its holder yet"
+
+
+def _not_delivered(now: Circumstances) -> str | None:
+    return "the card has been handed over to its holder" if now.delivered else None
 
 
 def _predecessor_closed(now: Circumstances) -> str | None:
@@ -118,6 +124,10 @@ def _card_ended(now: Circumstances) -> str | None:
     return None if now.application_ended else "the card is not cancelled yet"
 
 
+def _card_lives(now: Circumstances) -> str | None:
+    return "the card is cancelled: it is scrapped, not given back" if now.application_ended else None
+
+
 def _time_passed(now: Circumstances) -> str | None:
     if now.days_needed is None:
         return f"{now.region.name} has no such rule"
@@ -142,6 +152,7 @@ GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingPr
         Guard.ORIGINAL_DOCUMENT: _original_document,
         Guard.PERSON_CHECKED: _person_checked,
         Guard.DELIVERED: _delivered,
+        Guard.NOT_DELIVERED: _not_delivered,
         Guard.PREDECESSOR_CLOSED: _predecessor_closed,
         Guard.NOT_EXPIRED: _not_expired,
         Guard.RELEASE_ALLOWED: _release_allowed,
@@ -149,6 +160,7 @@ GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingPr
         Guard.NO_RESETS_LEFT: _no_resets_left,
         Guard.GUARDIAN_PRESENT: _guardian_present,
         Guard.CARD_ENDED: _card_ended,
+        Guard.CARD_LIVES: _card_lives,
         Guard.TIME_PASSED: _time_passed,
         Guard.EXPIRED: _expired,
         Guard.RENEWAL_DUE: _renewal_due,

@@ -119,8 +119,15 @@ APPLICATION: Final = Axis(
             Guard.PREDECESSOR_CLOSED,
             Guard.NOT_EXPIRED,
         ),
-        row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL),
-        row("seal_uncollected", [Application.NOT_ENABLED], Application.SEALED, Right.CLOCK, Guard.TIME_PASSED),
+        row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL, Guard.NOT_DELIVERED),
+        row(
+            "seal_uncollected",
+            [Application.NOT_ENABLED],
+            Application.SEALED,
+            Right.CLOCK,
+            Guard.NOT_DELIVERED,
+            Guard.TIME_PASSED,
+        ),
         row("report_temporary_loss", [Application.NORMAL], Application.TEMPORARY_LOSS, Right.LOSS),
         row("release_loss", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.NOT_EXPIRED),
         row(

@@ -148,6 +148,16 @@ PRODUCTION: Final = Axis(
         ),
         row("recover", [_P.AT_OUTLET, _P.UNDELIVERABLE, _P.HANDED_OVER], _P.RECOVERED, Right.RECEIVE),
         row(
+            "give_back",
+            [_P.RECOVERED],
+            _P.HANDED_OVER,
+            Right.HAND_OVER,
+            Guard.CARD_LIVES,
+            Guard.ORIGINAL_DOCUMENT,
+            Guard.GUARDIAN_PRESENT,
+            Guard.PERSON_CHECKED,
+        ),
+        row(
             "scrap",
             [_P.MAKE_FAILED, _P.SHIPPING_FAILED, _P.UNDELIVERABLE, _P.RECOVERED],
             _P.SCRAPPED,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.models import StockItem
+from kaguan.cms.models import Card, StockItem
 from kaguan.cms.rules.applying import Agent
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
@@ -29,15 +31,43 @@ def hand_over(
     if card.order.ordered_by == case.operator.code:
         raise NeedsSecondPerson(f"operator {case.operator.code} ordered the card: another one has to hand it over")
     check_use(card.application, Use.HAND_OVER)
+    _deliver(case, card, "hand_over", Receiver(document, verdict, guardian))
+    return state_of(card)
+
+
+@use_case("give back", Right.HAND_OVER, CardState)
+def give_back(
+    case: Case, /, *, card_no: str, document: Document, verdict: Verdict, guardian: Agent | None = None
+) -> CardState:
+    """Leave a card that was found and taken in with its holder again; a loss that was reported is not released by it.
+
+    Refuses, in this order: no such card, own card or own child's, not taken back, cancelled, document, guardian,
+    person, not in the custody of the actor's institution, kept by or offered to another operator.
+    """
+    card = case.card(card_no)
+    _deliver(case, card, "give_back", Receiver(document, verdict, guardian))
+    return state_of(card)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who takes the card at the counter: the holder's document, what comparing came to, and a minor's guardian."""
+
+    document: Document
+    verdict: Verdict
+    guardian: Agent | None
+
+
+def _deliver(case: Case, card: Card, event: str, receiver: Receiver) -> None:
+    guardian = receiver.guardian
     if guardian is not None:
         case.check_not_own_document(guardian.document)
-    circumstances = case.circumstances(card, document=document, verdict=verdict, guardian=guardian)
+    circumstances = case.circumstances(card, document=receiver.document, verdict=receiver.verdict, guardian=guardian)
     relation = guardian.relation.value if guardian else ""
-    case.step(card, PRODUCTION, "hand_over", circumstances, verdict=verdict.value, guardian=relation)
+    case.step(card, PRODUCTION, event, circumstances, verdict=receiver.verdict.value, guardian=relation)
     item = item_in_custody(case, card)
     StockItem.objects.filter(pk=item.pk).update(handed_over_at=case.at, cabinet="", position="", keeper="")
-    case.note(document_type=document.cert_type, verdict=verdict.value, guardian=relation)
-    return state_of(card)
+    case.note(document_type=receiver.document.cert_type, verdict=receiver.verdict.value, guardian=relation)
 
 
 @use_case("activate", Right.ACTIVATE, CardState)

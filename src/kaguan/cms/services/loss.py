@@ -74,9 +74,14 @@ def lapse_loss(case: Case, /, *, card_no: str) -> CardState:
 
 
 def after_waiting(case: Case, card: Card, rule: TimeRule, on: date) -> Circumstances:
-    """Return the card's circumstances on that day, with the days that the time rule counts: passed, and needed."""
+    """Return the card's circumstances on that day, with the days that the time rule counts: passed, and needed.
+
+    Refuses with NotEligible when the card has nothing to count from.
+    """
     timed = CARD_RULE_OF[rule]
-    since = CardEvent.objects.filter(card=card, event__in=timed.since).latest("id")
+    since = CardEvent.objects.filter(card=card, event__in=timed.since).order_by("id").last()
+    if since is None:
+        raise NotEligible(f"{rule} refused: card {card.card_no} has nothing to count the days from")
     return replace(
         case.circumstances(card),
         days_passed=(on - timezone.localtime(since.at).date()).days,
