@@ -260,6 +260,16 @@ def test_nobody_applies_for_or_checks_a_card_of_their_own(town):
         applied(town)
 
 
+def test_the_requests_of_another_region_are_not_found(town):
+    enrol()
+    request_id = applied(town)
+    CardRequest.objects.update(region=Region.objects.create(code="990200", settings={"name": "elsewhere"}))
+    with pytest.raises(NotFound, match="no card request"):
+        check_request(town.supervisor, uuid4(), card_request_id=request_id)
+    with pytest.raises(NotFound, match="no card request"):
+        order_requests(town.clerk, uuid4(), order_no="R1", rows=[row(request_id, "990100001")])
+
+
 def test_a_request_is_withdrawn_until_it_is_ordered(town):
     enrol()
     withdraw_request(town.teller, uuid4(), card_request_id=applied(town))

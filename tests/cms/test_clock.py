@@ -15,7 +15,7 @@ from cms.timing import days_ago, the_clock
 from cms.town import CERT_NO, shown
 from cms.wishes import ADULT, applied, enrol
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.models import Card, CardEvent, Operator, Receipt, Reminder, TemporaryCard
+from kaguan.cms.models import Card, CardEvent, Institution, Operator, Receipt, Region, Reminder, TemporaryCard
 from kaguan.cms.progress import open_reminders, progress_record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.lifecycle import Application, BankFunction
@@ -25,8 +25,10 @@ from kaguan.cms.rules.refusals import (
     NotAllowed,
     NotEligible,
 )
+from kaguan.cms.rules.rights import Role
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import TimeRule
+from kaguan.cms.services.case import Actor
 from kaguan.cms.services.clock import let_time_pass, remind
 from kaguan.cms.services.clock_run import Due, Refused, due_on, run_day
 from kaguan.cms.services.issue import activate
@@ -100,7 +102,7 @@ def test_each_rule_is_due_on_its_day_and_not_before(town, rule):
     assert ran() == []
     days_ago(CARD, event, 3)
     assert ran(today() - timedelta(days=1)) == []
-    assert list(due_on(today())) == [Due(rule, CARD)]
+    assert list(due_on(the_clock(), today())) == [Due(rule, CARD)]
     assert Card.objects.get().application == before
     assert ran() == [Due(rule, CARD)]
     assert Card.objects.get().application == target
@@ -126,7 +128,7 @@ def test_no_rule_can_be_made_to_run_early(town, rule):
 def test_a_day_that_has_not_come_is_only_shown(town):
     lost_for_a_while(town)
     ahead = today() + timedelta(days=10)
-    assert list(due_on(ahead)) == [Due(TimeRule.LAPSE, CARD)]
+    assert list(due_on(the_clock(), ahead)) == [Due(TimeRule.LAPSE, CARD)]
     with pytest.raises(NotEligible, match="not come yet"):
         ran(ahead)
     assert Card.objects.get().application == Application.TEMPORARY_LOSS
@@ -164,8 +166,8 @@ def test_a_temporary_card_lapses_after_its_last_day_and_is_still_given_back(town
     enrol()
     applied(town)
     issue_temporary_card(town.teller, uuid4(), temporary_card_no="T1", document=shown())
-    assert list(due_on(today() + timedelta(days=60))) == []
-    assert list(due_on(today() + timedelta(days=61))) == [Due(TimeRule.TEMPORARY_CARD, "T1")]
+    assert list(due_on(the_clock(), today() + timedelta(days=60))) == []
+    assert list(due_on(the_clock(), today() + timedelta(days=61))) == [Due(TimeRule.TEMPORARY_CARD, "T1")]
     TemporaryCard.objects.update(valid_until=today() - timedelta(days=1))
     assert ran() == [Due(TimeRule.TEMPORARY_CARD, "T1")]
     assert TemporaryCard.objects.get().state == TemporaryState.LAPSED
@@ -191,7 +193,7 @@ def test_a_holder_is_reminded_once_and_told_when_it_is_overdue(town):
 def test_a_card_that_moved_on_is_left_alone(town):
     lost_for_a_while(town)
     days_ago(CARD, "report_temporary_loss", 10)
-    due = list(due_on(today()))
+    due = list(due_on(the_clock(), today()))
     report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
     with pytest.raises(IllegalTransition, match="formally reported lost"):
         let_time_pass(the_clock(), uuid4(), card_no=due[0].number, rule=due[0].rule, on=today())
@@ -200,7 +202,7 @@ def test_a_card_that_moved_on_is_left_alone(town):
 def test_a_card_that_was_collected_meanwhile_is_not_sealed(town):
     uncollected(town)
     days_ago(CARD, "receive", 400)
-    (due,) = due_on(today())
+    (due,) = due_on(the_clock(), today())
     town.hand_over(CARD)
     with pytest.raises(IllegalTransition, match="production state 70"):
         let_time_pass(the_clock(), uuid4(), card_no=CARD, rule=due.rule, on=today())
@@ -230,6 +232,22 @@ def test_a_rule_either_changes_a_card_or_reminds(town, rule):
             ask(the_clock(), uuid4(), card_no=CARD, rule=rule, on=today())
 
 
+@pytest.mark.acceptance("S0-20")
+def test_each_region_has_its_own_clock_and_rules(town):
+    lost_for_a_while(town)
+    days_ago(CARD, "report_temporary_loss", 10)
+    other = Region.objects.create(code="990200", settings={"name": "elsewhere", "temporary_loss_days": 30})
+    elsewhere = Institution.objects.create(code="SSB-2", name="SSB-2", kind="authority", region=other)
+    Operator.objects.create(code="clock2", name="clock2", institution=elsewhere, roles=[Role.CLOCK.value])
+    second_clock = Actor("clock2", "SSB-2")
+    assert list(run_day(second_clock, today())) == []
+    Card.objects.update(region=other)
+    assert ran() == []
+    assert list(due_on(second_clock, today())) == []
+    days_ago(CARD, "report_temporary_loss", 30)
+    assert list(due_on(second_clock, today())) == [Due(TimeRule.LAPSE, CARD)]
+
+
 def test_what_is_refused_is_told_and_stops_nothing(town):
     lost_for_a_while(town)
     second = town.active_card("990100002", "990101198811110028", "测试人乙")
@@ -248,7 +266,7 @@ def test_what_is_refused_is_told_and_stops_nothing(town):
 
 def test_a_locked_card_waits_for_nobodys_clock(town):
     lock(town.clerk, uuid4(), card_no=town.active_card(), reason="2")
-    assert list(due_on(today() + timedelta(days=3000))) == []
+    assert list(due_on(the_clock(), today() + timedelta(days=3000))) == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)

@@ -219,6 +219,7 @@ def lend(town, number=SLIP, document=None):
     return issue_temporary_card(town.teller, uuid4(), temporary_card_no=number, document=document or shown())
 
 
+@pytest.mark.acceptance("S1-37")
 def test_a_temporary_card_bridges_the_wait(town):
     holder = enrol()
     with pytest.raises(NotEligible, match="no card is on its way"):
@@ -246,6 +247,9 @@ def test_a_temporary_card_bridges_the_wait(town):
         return_temporary_card(town.teller, uuid4(), temporary_card_no=SLIP)
     with pytest.raises(NotFound, match="no temporary card"):
         return_temporary_card(town.teller, uuid4(), temporary_card_no="T3")
+    TemporaryCard.objects.update(region=Region.objects.create(code="990200", settings={"name": "elsewhere"}))
+    with pytest.raises(NotFound, match="no temporary card"):
+        return_temporary_card(town.teller, uuid4(), temporary_card_no=SLIP)
     Operator.objects.filter(code="teller").update(holder=holder)
     with pytest.raises(NeedsSecondPerson):
         lend(town, "T2")

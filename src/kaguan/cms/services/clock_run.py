@@ -2,6 +2,7 @@
 
 Law. Each card is a transaction of its own, under a request id made of rule, card and day: a run that was killed is
 run again, and what was done before is not done twice.
+Law. A region has a clock of its own: the region is that of the operator's institution.
 Law. A run for a day sees only what was due on that day; one that was missed is run later, with its own date.
 """
 
@@ -22,7 +23,7 @@ from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import CARD_RULES, CardRule, TimeRule
-from kaguan.cms.services.case import Actor
+from kaguan.cms.services.case import Actor, find_institution
 from kaguan.cms.services.clock import let_time_pass, remind
 from kaguan.cms.services.temporary import lapse_temporary_card
 
@@ -46,16 +47,19 @@ class Refused:
     why: str
 
 
-def due_on(day: date, *, page: int = PAGE) -> Iterator[Due]:
-    """Yield everything that is due on that day, rule by rule, as the books stand now; flat in memory."""
-    for region in Region.objects.order_by("code"):
-        yield from _cards(TimeRule.EXPIRE, _expired(region, day), page)
-        for rule in CARD_RULES:
-            days = rule.days(region.rules())
-            if days is not None:
-                yield from _cards(rule.name, _waiting(region, rule, day - timedelta(days=days)), page)
-    ended = TemporaryCard.objects.filter(state=TemporaryState.VALID, valid_until__lt=day)
-    yield from (Due(TimeRule.TEMPORARY_CARD, number) for number in _pages(ended, page))
+def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
+    """Yield everything that is due on that day in the actor's region, rule by rule, as the books stand now.
+
+    It is read in pages, so memory stays flat. Refuses with NotFound when there is no such institution.
+    """
+    region = find_institution(actor.institution).region
+    yield from _cards(TimeRule.EXPIRE, _expired(region, day), page)
+    for rule in CARD_RULES:
+        days = rule.days(region.rules())
+        if days is not None:
+            yield from _cards(rule.name, _waiting(region, rule, day - timedelta(days=days)), page)
+    slips = TemporaryCard.objects.filter(region=region, state=TemporaryState.VALID, valid_until__lt=day)
+    yield from (Due(TimeRule.TEMPORARY_CARD, number) for number in _pages(slips, page))
 
 
 def run_day(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due | Refused]:
@@ -65,7 +69,7 @@ def run_day(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due | Refu
     """
     if day > timezone.localdate():
         raise NotEligible(f"{day} has not come yet: what would happen then can only be shown")
-    for due in due_on(day, page=page):
+    for due in due_on(actor, day, page=page):
         try:
             _do(actor, due, day)
         except RuleBroken as refusal:

@@ -82,9 +82,7 @@ def offer_cards(case: Case, /, *, card_nos: Sequence[str], taker: str) -> Custod
     Refuses all at the first bad one, in this order: no such taker, oneself, no cards; no such card, own card, not in
     custody here, on offer already, another's.
     """
-    operator = Operator.objects.filter(pk=taker, active=True).first()
-    if operator is None:
-        raise NotFound(f"no operator {taker!r} works here or elsewhere")
+    operator = _taker(case, taker)
     if operator.code == case.operator.code:
         raise NeedsSecondPerson(f"operator {taker} cannot hand cards over to themselves")
     for card in _cards(case, card_nos):
@@ -132,9 +130,7 @@ def return_stock(case: Case, /, *, card_nos: Sequence[str], reason: Undeliverabl
     Refuses all at the first bad one, in this order: no such taker, taker of the same institution, no cards; no such
     card, own card, not waiting at an outlet, not in custody here, on offer, another's.
     """
-    operator = Operator.objects.filter(pk=taker, active=True).first()
-    if operator is None:
-        raise NotFound(f"no operator {taker!r} works here or elsewhere")
+    operator = _taker(case, taker)
     if operator.institution.code == case.institution.code:
         raise NotEligible(f"operator {taker} works at {case.institution.code}: cards go back to another institution")
     for card in _cards(case, card_nos):
@@ -186,6 +182,15 @@ def _cards(case: Case, card_nos: Sequence[str]) -> list[Card]:
     if not card_nos:
         raise NotEligible("no cards are named")
     return [case.card(card_no) for card_no in sorted(set(card_nos))]
+
+
+def _taker(case: Case, code: str) -> Operator:
+    """Return the operator of the actor's region; refuse with NotFound."""
+    here = Operator.objects.select_related("institution").filter(institution__region=case.institution.region)
+    operator = here.filter(pk=code, active=True).first()
+    if operator is None:
+        raise NotFound(f"no operator {code!r} works in this region")
+    return operator
 
 
 def _offer(case: Case, card: Card, taker: str) -> None:

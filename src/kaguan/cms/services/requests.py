@@ -148,8 +148,12 @@ def withdraw_request(case: Case, /, *, card_request_id: UUID) -> RequestState:
 
 
 def locked_request(case: Case, card_request_id: UUID) -> CardRequest:
-    """Return the request, locked until the use case ends; refuse with NotFound, NeedsSecondPerson."""
-    request = CardRequest.objects.select_for_update().filter(pk=card_request_id).first()
+    """Return the request of the actor's region, locked until the use case ends.
+
+    Refuses with NotFound, also for one of another region, and with NeedsSecondPerson.
+    """
+    here = CardRequest.objects.select_for_update().filter(region=case.institution.region)
+    request = here.filter(pk=card_request_id).first()
     if request is None:
         raise NotFound(f"no card request {card_request_id} is on the books")
     case.note(card_request=str(card_request_id))

@@ -113,7 +113,8 @@ def lapse_temporary_card(case: Case, /, *, temporary_card_no: str) -> TemporaryR
 
 
 def _find(case: Case, temporary_card_no: str) -> TemporaryCard:
-    card = TemporaryCard.objects.select_for_update().filter(pk=temporary_card_no).first()
+    here = TemporaryCard.objects.select_for_update().filter(region=case.institution.region)
+    card = here.filter(pk=temporary_card_no).first()
     if card is None:
         raise NotFound(f"no temporary card {temporary_card_no} is on the books")
     case.check_not_own(card.holder_id)

@@ -16,9 +16,10 @@ from kaguan.cms.counter.cli import DAY
 @click.option("--dry", is_flag=True, help="Show what is due and do nothing; the day may lie ahead.")
 @changes
 def clock(request: Request, day: datetime | None, *, dry: bool) -> None:
-    """Let time pass: losses lapse or end cards, uncollected cards are sealed, validity ends, holders are reminded.
+    """Let time pass in a region: losses lapse or end cards, uncollected cards are sealed, validity ends.
 
-    Run it once a day. Run again, or after it was killed, it does what is left.
+    Holders are reminded to activate, and temporary cards end. The region is the operator's.
+    Run it once a day; run again, or after it was killed, it does what is left.
     """
     from django.utils import timezone
 
@@ -26,7 +27,7 @@ def clock(request: Request, day: datetime | None, *, dry: bool) -> None:
 
     on = day.date() if day else timezone.localdate()
     counts: Counter[str] = Counter()
-    for step in due_on(on) if dry else run_day(request.actor, on):
+    for step in due_on(request.actor, on) if dry else run_day(request.actor, on):
         if isinstance(step, Refused):
             counts["refused"] += 1
             click.echo(f"{step.due.number}  refused  {step.due.rule}: {step.why}")
