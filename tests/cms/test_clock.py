@@ -150,6 +150,20 @@ def test_validity_ends_the_day_after_the_last_one(town, lost):
     assert progress_record("01", CERT_NO)["progress"] == "ended"
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@given(ages=st.lists(st.integers(-1, 2), min_size=1, max_size=6), page=st.integers(1, 3))
+def test_every_card_that_expired_is_found_once_whatever_the_page(town, ages, page):
+    Card.objects.update(valid_until=today())
+    first = Card.objects.count()
+    expired = []
+    for number, age in enumerate(ages, start=first):
+        card_no = town.order(f"9901{number:05}", f"990101199003{number:06}")
+        last_day = today() - timedelta(days=age)
+        Card.objects.filter(pk=card_no).update(issue_date=date(2016, 1, 5), valid_until=last_day)
+        expired += [card_no] if age > 0 else []
+    assert sorted(due.number for due in due_on(the_clock(), today(), page=page)) == expired
+
+
 def test_what_time_ended_is_renewed_and_not_applied_for_anew(town):
     town.active_card()
     Card.objects.update(issue_date=date(2016, 1, 5), valid_until=today() - timedelta(days=1))

@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="card",
-            index=models.Index(fields=["region", "valid_until"], name="cards_by_end"),
+            index=models.Index(fields=["region", "application", "valid_until", "card_no"], name="cards_by_end"),
         ),
         migrations.AddConstraint(
             model_name="card",

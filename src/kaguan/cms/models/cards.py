@@ -71,7 +71,7 @@ class Card(models.Model):
         # The clock walks by these through the cards of a region.
         indexes = (
             models.Index(fields=["region", "application", "card_no"], name="cards_by_application"),
-            models.Index(fields=["region", "valid_until"], name="cards_by_end"),
+            models.Index(fields=["region", "application", "valid_until", "card_no"], name="cards_by_end"),
         )
 
 

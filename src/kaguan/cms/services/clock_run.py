@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.models import Card, CardEvent, Region, Reminder, TemporaryCard
-from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.lifecycle import APPLICATION, Application
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import CARD_RULES, CardRule, TimeRule
@@ -53,11 +53,13 @@ def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
     It is read in pages, so memory stays flat. Refuses with NotFound when there is no such institution.
     """
     region = find_institution(actor.institution).region
-    yield from _cards(TimeRule.EXPIRE, _expired(region, day), page)
+    for state in sorted(set(Application) - APPLICATION.final):
+        yield from _expired(region, state, day, page)
     for rule in CARD_RULES:
         days = rule.days(region.rules())
         if days is not None:
-            yield from _cards(rule.name, _waiting(region, rule, day - timedelta(days=days)), page)
+            waiting = _waiting(region, rule, day - timedelta(days=days))
+            yield from (Due(rule.name, number) for number in _pages(waiting, page))
     slips = TemporaryCard.objects.filter(region=region, state=TemporaryState.VALID, valid_until__lt=day)
     yield from (Due(TimeRule.TEMPORARY_CARD, number) for number in _pages(slips, page))
 
@@ -87,8 +89,17 @@ def _do(actor: Actor, due: Due, day: date) -> None:
     ask(actor, request_id, card_no=due.number, rule=due.rule, on=day)
 
 
-def _expired(region: Region, day: date) -> QuerySet[Card]:
-    return Card.objects.filter(region=region, valid_until__lt=day).exclude(application=Application.CANCELLED)
+def _expired(region: Region, state: str, day: date, page: int) -> Iterator[Due]:
+    """Yield the cards in that state whose last day was before this one, by last day, as their index has them."""
+    last_day, last_no = date.min, ""
+    ended = Card.objects.filter(region=region, application=state, valid_until__lt=day)
+    while True:
+        rest = ended.filter(valid_until__gte=last_day).exclude(valid_until=last_day, card_no__lte=last_no)
+        rows = list(rest.order_by("valid_until", "card_no").values_list("valid_until", "card_no")[:page])
+        if not rows:
+            return
+        yield from (Due(TimeRule.EXPIRE, number) for _, number in rows)
+        last_day, last_no = rows[-1]
 
 
 def _waiting(region: Region, rule: CardRule, last_day: date) -> QuerySet[Card]:
@@ -106,10 +117,6 @@ def _waiting(region: Region, rule: CardRule, last_day: date) -> QuerySet[Card]:
 
 def _midnight_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), timezone.get_current_timezone())
-
-
-def _cards(rule: TimeRule, cards: QuerySet[Card], page: int) -> Iterator[Due]:
-    return (Due(rule, number) for number in _pages(cards, page))
 
 
 def _pages(rows: QuerySet[Card] | QuerySet[TemporaryCard], page: int) -> Iterator[str]:
