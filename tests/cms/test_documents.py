@@ -1,4 +1,4 @@
-"""docs/regions.md and docs/dialects.md say what the definitions say."""
+"""docs/regions.md, docs/dialects.md and docs/life-cycles.md say what the definitions say."""
 
 from __future__ import annotations
 

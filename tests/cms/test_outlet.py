@@ -283,7 +283,7 @@ def test_no_money_moves_by_a_card_that_is_not_in_normal_use(counter, state):
 @pytest.mark.acceptance("S0-10")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_no_money_moves_by_a_card_that_was_never_activated(counter, sealed):
-    card = counter.handed_over()
+    card = counter.in_stock() if sealed else counter.handed_over()
     counter.town.credit()
     if sealed:
         seal(counter.town.clerk, uuid4(), card_no=CARD)

@@ -10,9 +10,24 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
+from cms import life_cases
 from cms.town import AT_TILL, BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
 from kaguan.cms import services
-from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Institution, Receipt, Transfer
+from kaguan.cms.models import (
+    Account,
+    AuditEntry,
+    Card,
+    CardEvent,
+    CardRequest,
+    Departure,
+    Entry,
+    Institution,
+    Receipt,
+    Reminder,
+    StockItem,
+    TemporaryCard,
+    Transfer,
+)
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.purchases import Item, ItemCategory
@@ -30,6 +45,7 @@ from kaguan.cms.services import (
     purchase,
     reconciliation,
     regions,
+    requests,
     set_up,
     stock,
 )
@@ -182,9 +198,16 @@ CASES = [
     (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
     (lock.seal, "clerk", ordered, ON_CARD),
     (lock.cancel, "clerk", active, {**ON_CARD, "reason": CancelReason.DEATH}),
+    *life_cases.CASES,
 ]  # fmt: skip
 ALWAYS_REFUSED = {load.refuse_cash_top_up}
-QUESTIONS = {load.allow_load, load.allow_carry_over, purchase.allow_purchase, pin.allow_pin_change}
+QUESTIONS = {
+    load.allow_load,
+    load.allow_carry_over,
+    purchase.allow_purchase,
+    pin.allow_pin_change,
+    requests.may_have_card,
+}
 
 
 def books():
@@ -192,6 +215,8 @@ def books():
     return (
         list(Account.objects.order_by("code").values_list()),
         list(Card.objects.order_by("card_no").values_list()),
+        [list(model.objects.order_by("pk").values_list()) for model in (CardRequest, StockItem, TemporaryCard)],
+        [list(model.objects.order_by("pk").values_list()) for model in (Departure, Reminder)],
         [model.objects.count() for model in (Transfer, Entry, CardEvent, AuditEntry, Receipt, Institution)],
     )
 

@@ -46,6 +46,8 @@ WILLING = Circumstances(
     document_is_holders=True,
     verdict=Verdict.SAME_PERSON,
     delivered=True,
+    days_passed=10,
+    days_needed=10,
 )
 
 
@@ -116,22 +118,36 @@ UNWILLING = {
     Guard.ORIGINAL_DOCUMENT: {"document_is_original": False},
     Guard.PERSON_CHECKED: {"verdict": Verdict.ANOTHER_PERSON},
     Guard.DELIVERED: {"delivered": False},
+    Guard.NOT_DELIVERED: {"delivered": True},
     Guard.PREDECESSOR_CLOSED: {"predecessor_open": True},
     Guard.NOT_EXPIRED: {"expired": True},
     Guard.RELEASE_ALLOWED: {"region": SAMPLE_CITY},
     Guard.RESETS_LEFT: {"pin_resets_done": 10},
     Guard.NO_RESETS_LEFT: {"pin_resets_done": 0},
+    Guard.GUARDIAN_PRESENT: {"guardian_needed": True},
+    Guard.CARD_ENDED: {"application_ended": False},
+    Guard.CARD_LIVES: {"application_ended": True},
+    Guard.TIME_PASSED: {"days_passed": 9},
+    Guard.EXPIRED: {"expired": False},
+    Guard.RENEWAL_DUE: {"days_left": 181},
 }
 ASKED = [(axis, step, guard) for axis in AXES for step in axis.transitions for guard in step.guards]
 
 
 @pytest.mark.parametrize(("axis", "step", "guard"), ASKED, ids=[f"{a.name}-{s.event}-{g}" for a, s, g in ASKED])
 def test_every_guard_of_every_row_can_refuse(axis, step, guard):
-    willing = replace(WILLING, pin_resets_done=10) if Guard.NO_RESETS_LEFT in step.guards else WILLING
+    willing = replace(
+        WILLING,
+        pin_resets_done=10 if Guard.NO_RESETS_LEFT in step.guards else 0,
+        expired=Guard.EXPIRED in step.guards,
+        delivered=Guard.NOT_DELIVERED not in step.guards,
+        application_ended=Guard.CARD_ENDED in step.guards,
+    )
+    reason = min(step.reasons, default="")
     for source in step.sources:
-        assert axis.step(source, step.event, willing) is step
-        with pytest.raises(NotEligible):
-            axis.step(source, step.event, replace(willing, **UNWILLING[guard]))
+        assert axis.step(source, step.event, willing, reason=reason) is step
+        with pytest.raises(NotEligible, match=rf"^{step.event} refused: "):
+            axis.step(source, step.event, replace(willing, **UNWILLING[guard]), reason=reason)
 
 
 @pytest.mark.parametrize("reason", ["", "Z"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
+from cms.timing import the_clock
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import SAMPLE_CITY, InstitutionKind
@@ -47,6 +48,11 @@ class Town:
     cashier: object
     pharmacist: object
     hotline: object
+
+    @property
+    def clock(self) -> Actor:
+        """The operator that the clock runs as."""
+        return the_clock()
 
     def order(self, card_no: str = "990100001", cert_no: str = CERT_NO, name: str = NAME) -> str:
         """Leave a card ordered."""

@@ -12,15 +12,21 @@ from uuid import uuid4
 import click
 
 from kaguan.apdu.errors import InputError
+from kaguan.cms.applying import cli as applying
+from kaguan.cms.applying.cli import names_agent
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.counter import cli as counter
+from kaguan.cms.ending import cli as ending
+from kaguan.cms.keeping import cli as keeping
 from kaguan.cms.regions.cli import region
+from kaguan.cms.rules.applying import Agent
 from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.store import open_store
+from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
 
 
@@ -170,15 +176,26 @@ def card_events_(question: Question, card_no: str) -> None:
 @card.command("hand-over")
 @click.argument("card_no")
 @click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), required=True)
+@click.option("--found", is_flag=True, help="The card was found and taken in; its holder gets it back.")
 @shows_document
+@names_agent
 @changes
-def card_hand_over(request: Request, card_no: str, verdict: str, document: Document) -> None:
-    """Hand card CARD_NO to its holder, after comparing the person with the document."""
-    from kaguan.cms.services.issue import hand_over
+def card_hand_over(
+    request: Request, card_no: str, verdict: str, document: Document, agent: Agent | None, *, found: bool
+) -> None:
+    """Hand card CARD_NO to its holder, or to a minor's guardian, after comparing the person with the document."""
+    from kaguan.cms.services.issue import give_back, hand_over
 
-    request.show(
-        hand_over(request.actor, request.request_id, card_no=card_no, document=document, verdict=Verdict(verdict))
+    deliver = give_back if found else hand_over
+    result = deliver(
+        request.actor,
+        request.request_id,
+        card_no=card_no,
+        document=document,
+        verdict=Verdict(verdict),
+        guardian=agent,
     )
+    request.show(result)
 
 
 @cms.group()
@@ -285,8 +302,14 @@ def audit_verify(question: Question) -> None:
     question.show(verify_chain()._asdict())
 
 
-cms.add_command(region)
-for command in counter.ON_CARDS:
-    card.add_command(command)
-for group in counter.GROUPS:
-    cms.add_command(group)
+for group, commands in (
+    (card, (*counter.ON_CARDS, *ending.ON_CARDS)),
+    (stock, keeping.ON_STOCK),
+    (holder, applying.ON_HOLDERS),
+    (loss, ending.ON_LOSS),
+    (counter.pin, ending.ON_PINS),
+    (counter.replacement, ending.ON_REPLACEMENTS),
+    (cms, (region, *counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
+):
+    for command in commands:
+        group.add_command(command)

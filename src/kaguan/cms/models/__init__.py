@@ -2,6 +2,7 @@
 
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
+from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution, Region, Terminal
 from kaguan.cms.models.records import AuditEntry, Receipt
@@ -13,7 +14,9 @@ __all__ = [
     "Card",
     "CardEvent",
     "CardOrder",
+    "CardRequest",
     "Contribution",
+    "Departure",
     "Entry",
     "Holder",
     "Institution",
@@ -22,7 +25,9 @@ __all__ = [
     "Reconciliation",
     "Region",
     "RegionVersion",
+    "Reminder",
     "StockItem",
+    "TemporaryCard",
     "Terminal",
     "Transfer",
 ]

@@ -8,7 +8,8 @@ from django.db import models
 
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
-from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
+from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin
+from kaguan.cms.rules.production import IN_REQUEST, Production
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Day, Json, Moment, OptionalMoment, OptionalText, Text, Uuid, Whole
@@ -53,7 +54,10 @@ class Card(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=models.Q(production__in=list(Production)), name="known_production"),
+            models.CheckConstraint(
+                condition=models.Q(production__in=sorted(state.value for state in set(Production) - IN_REQUEST)),
+                name="known_production",
+            ),
             models.CheckConstraint(condition=models.Q(application__in=list(Application)), name="known_application"),
             models.CheckConstraint(
                 condition=models.Q(bank_function__in=list(BankFunction)), name="known_bank_function"
@@ -64,10 +68,19 @@ class Card(models.Model):
             ),
             models.UniqueConstraint(fields=["atr"], condition=~models.Q(atr=""), name="one_card_an_atr"),
         )
+        # The clock walks by these through the cards of a region.
+        indexes = (
+            models.Index(fields=["region", "application", "card_no"], name="cards_by_application"),
+            models.Index(fields=["region", "application", "valid_until", "card_no"], name="cards_by_end"),
+        )
 
 
 class StockItem(models.Model):
-    """The physical card in somebody's custody; `handed_over_at` ends the custody."""
+    """The physical card in somebody's custody; `handed_over_at` ends the custody.
+
+    `keeper` is the operator who answers for it, none as long as it is the institution's; `offered_to` the one who
+    has not taken it over yet. `cabinet` and `position` say where it lies.
+    """
 
     card: models.OneToOneField[Card, Card] = models.OneToOneField(Card, models.PROTECT, related_name="stock_item")
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
@@ -77,6 +90,19 @@ class StockItem(models.Model):
     bank_voucher_no: Text = models.CharField(max_length=32, blank=True)
     received_at: Moment = models.DateTimeField()
     handed_over_at: OptionalMoment = models.DateTimeField(null=True)
+    keeper: Text = models.CharField(max_length=20, blank=True)
+    offered_to: Text = models.CharField(max_length=20, blank=True)
+    cabinet: Text = models.CharField(max_length=20, blank=True)
+    position: Text = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["institution", "cabinet", "position"],
+                condition=models.Q(handed_over_at=None) & ~models.Q(position=""),
+                name="one_card_a_position",
+            ),
+        )
 
 
 class CardEvent(models.Model):

@@ -6,7 +6,7 @@ Law. `validate` refuses a table with unknown, unreachable or doubly defined stat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,6 +28,18 @@ class Transition:
     right: Right
     guards: tuple[Guard, ...] = ()
     reasons: frozenset[StrEnum] = frozenset()
+
+
+def row(
+    event: str,
+    sources: Iterable[StrEnum],
+    target: StrEnum,
+    right: Right,
+    *guards: Guard,
+    reasons: Iterable[StrEnum] = (),
+) -> Transition:
+    """Return the row as a table writes it: its guards are asked in the order given."""
+    return Transition(event, frozenset(sources), target, right, guards, frozenset(reasons))
 
 
 @dataclass(frozen=True, slots=True)

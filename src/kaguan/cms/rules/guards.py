@@ -20,7 +20,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known at the counter when an event is asked for."""
+    """What is known at the counter when an event is asked for.
+
+    `days_left` are those until the card's last day, below zero when it has passed. `days_passed` and `days_needed`
+    are those of a time rule; None when the region has no such rule.
+    """
 
     region: RegionRules = DEFAULT_REGION
     card_bank_code: str = ""
@@ -32,6 +36,12 @@ class Circumstances:
     predecessor_open: bool = False
     expired: bool = False
     pin_resets_done: int = 0
+    guardian_needed: bool = False
+    guardian_present: bool = False
+    application_ended: bool = False
+    days_left: int = 0
+    days_passed: int = 0
+    days_needed: int | None = None
 
 
 class Guard(StrEnum):
@@ -41,11 +51,18 @@ class Guard(StrEnum):
     ORIGINAL_DOCUMENT = "original document"
     PERSON_CHECKED = "person checked"
     DELIVERED = "delivered"
+    NOT_DELIVERED = "not delivered"
     PREDECESSOR_CLOSED = "predecessor closed"
     NOT_EXPIRED = "not expired"
     RELEASE_ALLOWED = "release allowed"
     RESETS_LEFT = "resets left"
     NO_RESETS_LEFT = "no resets left"
+    GUARDIAN_PRESENT = "guardian present"
+    CARD_ENDED = "card ended"
+    CARD_LIVES = "card lives"
+    TIME_PASSED = "time passed"
+    EXPIRED = "expired"
+    RENEWAL_DUE = "renewal due"
 
 
 def _own_bank(now: Circumstances) -> str | None:
@@ -67,6 +84,10 @@ def _person_checked(now: Circumstances) -> str | None:
 
 def _delivered(now: Circumstances) -> str | None:
     return None if now.delivered else "the card has not been handed over to its holder yet"
+
+
+def _not_delivered(now: Circumstances) -> str | None:
+    return "the card has been handed over to its holder" if now.delivered else None
 
 
 def _predecessor_closed(now: Circumstances) -> str | None:
@@ -93,16 +114,55 @@ def _no_resets_left(now: Circumstances) -> str | None:
     return None if _resets_left(now) else "the PIN can still be reset"
 
 
+def _guardian_present(now: Circumstances) -> str | None:
+    if not now.guardian_needed or now.guardian_present:
+        return None
+    return f"the holder is under {now.region.guardian_below_years}: a guardian with an original document has to come"
+
+
+def _card_ended(now: Circumstances) -> str | None:
+    return None if now.application_ended else "the card is not cancelled yet"
+
+
+def _card_lives(now: Circumstances) -> str | None:
+    return "the card is cancelled: it is scrapped, not given back" if now.application_ended else None
+
+
+def _time_passed(now: Circumstances) -> str | None:
+    if now.days_needed is None:
+        return f"{now.region.name} has no such rule"
+    if now.days_passed >= now.days_needed:
+        return None
+    return f"the state stands for {now.days_needed} days, of which {now.days_passed} have passed"
+
+
+def _expired(now: Circumstances) -> str | None:
+    return None if now.expired else "the card has not expired"
+
+
+def _renewal_due(now: Circumstances) -> str | None:
+    if now.days_left <= now.region.renewal_days:
+        return None
+    return f"the card is valid for {now.days_left} more days: it can be renewed in the last {now.region.renewal_days}"
+
+
 GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingProxyType(
     {
         Guard.OWN_BANK: _own_bank,
         Guard.ORIGINAL_DOCUMENT: _original_document,
         Guard.PERSON_CHECKED: _person_checked,
         Guard.DELIVERED: _delivered,
+        Guard.NOT_DELIVERED: _not_delivered,
         Guard.PREDECESSOR_CLOSED: _predecessor_closed,
         Guard.NOT_EXPIRED: _not_expired,
         Guard.RELEASE_ALLOWED: _release_allowed,
         Guard.RESETS_LEFT: _resets_left,
         Guard.NO_RESETS_LEFT: _no_resets_left,
+        Guard.GUARDIAN_PRESENT: _guardian_present,
+        Guard.CARD_ENDED: _card_ended,
+        Guard.CARD_LIVES: _card_lives,
+        Guard.TIME_PASSED: _time_passed,
+        Guard.EXPIRED: _expired,
+        Guard.RENEWAL_DUE: _renewal_due,
     }
 )

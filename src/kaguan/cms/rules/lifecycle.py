@@ -5,25 +5,36 @@ The codes of the application axis are those of the 人社 card application state
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from kaguan.cms.rules.axis import Axis, Transition
+from kaguan.cms.rules.axis import Axis, row
 from kaguan.cms.rules.axis import validate as validate_axes
 from kaguan.cms.rules.guards import Guard
+from kaguan.cms.rules.production import PRODUCTION, Production
 from kaguan.cms.rules.refusals import IllegalTransition
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.temporary import TEMPORARY_CARD
 
-
-class Production(StrEnum):
-    """Where the card is on its way to the holder."""
-
-    ORDERED = "00"
-    MAKE_FAILED = "33"
-    AT_OUTLET = "60"
-    HANDED_OVER = "70"
-    RECOVERED = "80"
+__all__ = [
+    "ALLOWED_IN",
+    "APPLICATION",
+    "AXES",
+    "BANK_FUNCTION",
+    "PIN",
+    "PRODUCTION",
+    "SLIPS",
+    "Application",
+    "BankFunction",
+    "CancelReason",
+    "ExchangeReason",
+    "LockReason",
+    "Pin",
+    "Production",
+    "Use",
+    "check_use",
+    "validate",
+]
 
 
 class Application(StrEnum):
@@ -66,6 +77,19 @@ class CancelReason(StrEnum):
     EXCHANGED = "4"
     TRANSFERRED_OUT = "5"
     OTHER = "6"
+    EXPIRED = "7"
+    NOT_COLLECTED = "8"
+
+
+class ExchangeReason(StrEnum):
+    """Why a card that is not lost is exchanged for a new one."""
+
+    QUALITY = "01"
+    DAMAGE = "02"
+    FACE_CHANGED = "03"
+    BANK_CHANGED = "04"
+    EXPIRY = "05"
+    OTHER = "99"
 
 
 class LockReason(StrEnum):
@@ -76,43 +100,7 @@ class LockReason(StrEnum):
     OTHER = "9"
 
 
-def _row(
-    event: str,
-    sources: Iterable[StrEnum],
-    target: StrEnum,
-    right: Right,
-    *guards: Guard,
-    reasons: Iterable[StrEnum] = (),
-) -> Transition:
-    return Transition(event, frozenset(sources), target, right, guards, frozenset(reasons))
-
-
-PRODUCTION: Final = Axis(
-    name="production",
-    states=Production,
-    initial=Production.ORDERED,
-    final=frozenset({Production.RECOVERED}),
-    transitions=(
-        _row("receive", [Production.ORDERED, Production.MAKE_FAILED], Production.AT_OUTLET, Right.RECEIVE),
-        _row("fail", [Production.ORDERED], Production.MAKE_FAILED, Right.RECEIVE),
-        _row(
-            "hand_over",
-            [Production.AT_OUTLET],
-            Production.HANDED_OVER,
-            Right.HAND_OVER,
-            Guard.ORIGINAL_DOCUMENT,
-            Guard.PERSON_CHECKED,
-            Guard.NOT_EXPIRED,
-        ),
-        _row("recover", [Production.AT_OUTLET, Production.HANDED_OVER], Production.RECOVERED, Right.CANCEL),
-    ),
-    refusals={
-        Production.ORDERED: "the card is still being made",
-        Production.MAKE_FAILED: "making the card failed: it has to be made again",
-        Production.HANDED_OVER: "the card was handed over already",
-        Production.RECOVERED: "the card was taken back",
-    },
-)
+_OPEN: Final = [state for state in Application if state is not Application.CANCELLED]
 
 APPLICATION: Final = Axis(
     name="application",
@@ -120,7 +108,7 @@ APPLICATION: Final = Axis(
     initial=Application.NOT_ENABLED,
     final=frozenset({Application.CANCELLED}),
     transitions=(
-        _row(
+        row(
             "activate",
             [Application.NOT_ENABLED],
             Application.NORMAL,
@@ -131,10 +119,18 @@ APPLICATION: Final = Axis(
             Guard.PREDECESSOR_CLOSED,
             Guard.NOT_EXPIRED,
         ),
-        _row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL),
-        _row("report_temporary_loss", [Application.NORMAL], Application.TEMPORARY_LOSS, Right.LOSS),
-        _row("release_loss", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.NOT_EXPIRED),
-        _row(
+        row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL, Guard.NOT_DELIVERED),
+        row(
+            "seal_uncollected",
+            [Application.NOT_ENABLED],
+            Application.SEALED,
+            Right.CLOCK,
+            Guard.NOT_DELIVERED,
+            Guard.TIME_PASSED,
+        ),
+        row("report_temporary_loss", [Application.NORMAL], Application.TEMPORARY_LOSS, Right.LOSS),
+        row("release_loss", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.NOT_EXPIRED),
+        row(
             "release_loss",
             [Application.FORMAL_LOSS],
             Application.NORMAL,
@@ -143,24 +139,42 @@ APPLICATION: Final = Axis(
             Guard.ORIGINAL_DOCUMENT,
             Guard.NOT_EXPIRED,
         ),
-        _row("lapse", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS),
-        _row(
+        row("lapse", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.TIME_PASSED),
+        row("become_formal", [Application.TEMPORARY_LOSS], Application.FORMAL_LOSS, Right.CLOCK, Guard.TIME_PASSED),
+        row("mature", [Application.FORMAL_LOSS], Application.CANCELLED, Right.CLOCK, Guard.TIME_PASSED),
+        row("expire", _OPEN, Application.CANCELLED, Right.CLOCK, Guard.EXPIRED),
+        row(
             "report_formal_loss",
             [Application.NORMAL, Application.TEMPORARY_LOSS],
             Application.FORMAL_LOSS,
             Right.LOSS,
             Guard.ORIGINAL_DOCUMENT,
         ),
-        _row("lock", [Application.NORMAL], Application.LOCKED, Right.LOCK, reasons=LockReason),
-        _row("unlock", [Application.LOCKED], Application.NORMAL, Right.LOCK),
-        _row(
+        row("lock", [Application.NORMAL], Application.LOCKED, Right.LOCK, reasons=LockReason),
+        row("unlock", [Application.LOCKED], Application.NORMAL, Right.LOCK),
+        row(
             "cancel",
-            [state for state in Application if state is not Application.CANCELLED],
+            _OPEN,
             Application.CANCELLED,
             Right.CANCEL,
             reasons=CancelReason,
         ),
-        _row("replace", [Application.FORMAL_LOSS], Application.CANCELLED, Right.REPLACE, reasons=CancelReason),
+        row("replace", [Application.FORMAL_LOSS], Application.CANCELLED, Right.REPLACE, reasons=CancelReason),
+        row(
+            "exchange",
+            [Application.NOT_ENABLED, Application.NORMAL],
+            Application.CANCELLED,
+            Right.REPLACE,
+            reasons=ExchangeReason,
+        ),
+        row(
+            "renew",
+            [Application.NOT_ENABLED, Application.NORMAL],
+            Application.CANCELLED,
+            Right.REPLACE,
+            Guard.RENEWAL_DUE,
+        ),
+        row("apply_again", [Application.SEALED], Application.CANCELLED, Right.ORDER),
     ),
     refusals={
         Application.NOT_ENABLED: "the card is not activated yet",
@@ -178,16 +192,28 @@ BANK_FUNCTION: Final = Axis(
     initial=BankFunction.INACTIVE,
     final=frozenset({BankFunction.CLOSED}),
     transitions=(
-        _row("activate", [BankFunction.INACTIVE], BankFunction.ACTIVE, Right.ACTIVATE, Guard.OWN_BANK),
-        _row("report_loss", [BankFunction.ACTIVE], BankFunction.LOST, Right.LOSS, Guard.OWN_BANK),
-        _row("release_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS, Guard.OWN_BANK),
-        _row(
+        row("activate", [BankFunction.INACTIVE], BankFunction.ACTIVE, Right.ACTIVATE, Guard.OWN_BANK),
+        row("report_loss", [BankFunction.ACTIVE], BankFunction.LOST, Right.LOSS, Guard.OWN_BANK),
+        row("release_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS, Guard.OWN_BANK),
+        row(
             "close",
             [BankFunction.INACTIVE, BankFunction.ACTIVE, BankFunction.LOST],
             BankFunction.CLOSED,
             Right.REPLACE,
         ),
+        row(
+            "end_with_card",
+            [BankFunction.INACTIVE, BankFunction.ACTIVE, BankFunction.LOST],
+            BankFunction.CLOSED,
+            Right.CLOCK,
+        ),
     ),
+    refusals={
+        BankFunction.INACTIVE: "the bank function is not active yet",
+        BankFunction.ACTIVE: "the bank function is active",
+        BankFunction.LOST: "the bank function is reported lost",
+        BankFunction.CLOSED: "the bank function is closed",
+    },
 )
 
 PIN: Final = Axis(
@@ -196,9 +222,9 @@ PIN: Final = Axis(
     initial=Pin.INITIAL,
     final=frozenset({Pin.VOID}),
     transitions=(
-        _row("change", [Pin.INITIAL, Pin.SET], Pin.SET, Right.PIN),
-        _row("block", [Pin.INITIAL, Pin.SET], Pin.BLOCKED, Right.PIN),
-        _row(
+        row("change", [Pin.INITIAL, Pin.SET], Pin.SET, Right.PIN),
+        row("block", [Pin.INITIAL, Pin.SET], Pin.BLOCKED, Right.PIN),
+        row(
             "reset",
             [Pin.INITIAL, Pin.SET, Pin.BLOCKED],
             Pin.SET,
@@ -206,7 +232,7 @@ PIN: Final = Axis(
             Guard.ORIGINAL_DOCUMENT,
             Guard.RESETS_LEFT,
         ),
-        _row("void", [Pin.BLOCKED], Pin.VOID, Right.PIN, Guard.NO_RESETS_LEFT),
+        row("void", [Pin.BLOCKED], Pin.VOID, Right.PIN, Guard.NO_RESETS_LEFT),
     ),
     refusals={
         Pin.BLOCKED: "the PIN is blocked: reset it at an outlet with the identity document",
@@ -215,11 +241,13 @@ PIN: Final = Axis(
 )
 
 AXES: Final = (PRODUCTION, APPLICATION, BANK_FUNCTION, PIN)
+SLIPS: Final = (TEMPORARY_CARD,)
+"""What walks along a table of its own, beside the card."""
 
 
 def validate() -> None:
-    """Return when the four tables are sound; refuse with RuleTableError otherwise."""
-    validate_axes(AXES)
+    """Return when the tables are sound; refuse with RuleTableError otherwise."""
+    validate_axes((*AXES, *SLIPS))
 
 
 class Use(StrEnum):

@@ -24,6 +24,16 @@ class NotEligible(RuleBroken):
     """This card, person or institution may not have it."""
 
 
+class MayNotHaveCard(NotEligible):
+    """The person may not apply for a card, or for its replacement; `code` is the answer's number, `which` the case."""
+
+    def __init__(self, message: str, *, code: str, which: str) -> None:
+        """Hold the answer beside its text."""
+        super().__init__(message)
+        self.code = code
+        self.which = which
+
+
 class NotAllowed(RuleBroken):
     """The operator's roles do not give the right, or the operator may not sign in."""
 

@@ -11,6 +11,8 @@ class Right(StrEnum):
     """What an operator may do; each use case and each transition asks for exactly one."""
 
     SET_UP = "set up"
+    APPLY = "apply for cards"
+    CHECK = "check applications"
     ORDER = "order cards"
     RECEIVE = "receive stock"
     HAND_OVER = "hand over"
@@ -20,6 +22,8 @@ class Right(StrEnum):
     LOCK = "lock"
     REPLACE = "replace"
     CANCEL = "cancel"
+    SCRAP = "scrap cards"
+    CLOCK = "let time rules run"
     CREDIT = "credit contributions"
     LOAD = "load"
     PURCHASE = "purchase"
@@ -36,6 +40,7 @@ class Role(StrEnum):
     OUTLET_TELLER = "outlet teller"
     CASHIER = "cashier"
     HOTLINE = "hotline"
+    CLOCK = "clock"
 
 
 RIGHTS_OF: Final = MappingProxyType(
@@ -43,22 +48,34 @@ RIGHTS_OF: Final = MappingProxyType(
         Role.ADMINISTRATOR: frozenset({Right.SET_UP}),
         Role.AUTHORITY_CLERK: frozenset(
             {
+                Right.APPLY,
                 Right.ORDER,
                 Right.RECEIVE,
                 Right.LOSS,
                 Right.LOCK,
                 Right.REPLACE,
                 Right.CANCEL,
+                Right.SCRAP,
                 Right.CREDIT,
                 Right.RECONCILE,
             }
         ),
-        Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE}),
+        Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
         Role.OUTLET_TELLER: frozenset(
-            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.REPLACE, Right.LOAD}
+            {
+                Right.APPLY,
+                Right.RECEIVE,
+                Right.HAND_OVER,
+                Right.ACTIVATE,
+                Right.PIN,
+                Right.LOSS,
+                Right.REPLACE,
+                Right.LOAD,
+            }
         ),
         Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN}),
         Role.HOTLINE: frozenset({Right.LOSS}),
+        Role.CLOCK: frozenset({Right.CLOCK, Right.LOSS}),
     }
 )
 

@@ -67,19 +67,6 @@ class Bank(StrEnum):
     BANK_OF_QINGDAO = "96588"
 
 
-class ExchangeReason(StrEnum):
-    """Why a card that is neither lost nor expelled is exchanged for another one."""
-
-    QUALITY = "quality"
-    DAMAGE = "damaged face"
-    CHIP_UNREADABLE = "chip unreadable"
-    STRIPE_UNREADABLE = "stripe unreadable"
-    FACE_CHANGED = "printed data changed"
-    BANK_CHANGED = "bank changed"
-    EXPIRY = "expiry"
-    OTHER = "other"
-
-
 class BlacklistCause(StrEnum):
     """Why terminals are told of a card."""
 

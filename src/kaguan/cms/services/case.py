@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator
-from kaguan.cms.rules.axis import Axis
+from kaguan.cms.rules.ages import is_under
+from kaguan.cms.rules.applying import Agent, is_guardian
+from kaguan.cms.rules.axis import Axis, Transition
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
 from kaguan.cms.rules.lifecycle import (
@@ -100,13 +102,24 @@ class Case:
         if self.operator.holder_id == holder_id:
             raise NeedsSecondPerson(f"operator {self.operator.code} cannot act on a card or account of their own")
 
+    def check_not_own_document(self, document: Document) -> None:
+        """Return when the document is not the operator's own; refuse with NeedsSecondPerson otherwise."""
+        own = self.operator.holder
+        if own is not None and document.belongs_to(own.cert_type, own.cert_no):
+            raise NeedsSecondPerson(f"operator {self.operator.code} cannot act for themselves at their own counter")
+
     def circumstances(
-        self, card: Card, *, document: Document | None = None, verdict: Verdict = Verdict.ANOTHER_PERSON
+        self,
+        card: Card,
+        *,
+        document: Document | None = None,
+        verdict: Verdict = Verdict.ANOTHER_PERSON,
+        guardian: Agent | None = None,
     ) -> Circumstances:
         """Return what the guards of the card's transitions look at."""
-        holder = card.holder
+        holder, region = card.holder, card.region.rules()
         return Circumstances(
-            region=card.region.rules(),
+            region=region,
             card_bank_code=card.bank_code,
             outlet_bank_code=self.institution.bank_code,
             document_is_original=document is not None and document.original,
@@ -116,22 +129,41 @@ class Case:
             predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
             expired=card.valid_until < self.today,
             pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
+            guardian_needed=is_under(holder.cert_type, holder.cert_no, region.guardian_below_years, self.today),
+            guardian_present=is_guardian(guardian),
+            application_ended=card.application == Application.CANCELLED,
+            days_left=(card.valid_until - self.today).days,
         )
 
-    def step(self, card: Card, axis: Axis, event: str, circumstances: Circumstances, *, reason: str = "") -> None:
-        """Leave the card one step further on the axis, with an event that tells of it.
+    def allow(
+        self, axis: Axis, state: str, event: str, circumstances: Circumstances, *, reason: str = ""
+    ) -> Transition:
+        """Return the row that the event takes.
 
         Refuses as `Axis.step` does, and with NotAllowed when the operator lacks the right of that very step.
         """
+        row = axis.step(state, event, circumstances, reason=reason)
+        self.require(row.right)
+        return row
+
+    def step(
+        self,
+        card: Card,
+        axis: Axis,
+        event: str,
+        circumstances: Circumstances,
+        *,
+        reason: str = "",
+        **detail: object,
+    ) -> None:
+        """Leave the card one step further on the axis, with an event that tells of it. Refuses as `allow`."""
         column = COLUMN_OF[axis.name]
         before = getattr(card, column)
-        row = axis.step(before, event, circumstances, reason=reason)
-        self.require(row.right)
-        after = row.target.value
+        after = self.allow(axis, before, event, circumstances, reason=reason).target.value
         if not Card.objects.filter(pk=card.pk, **{column: before}).update(**{column: after}):
             raise IllegalTransition(f"{event} refused: card {card.card_no} was changed meanwhile, ask again")
         setattr(card, column, after)
-        self.tell(card, axis.name, event, before, after, reason=reason)
+        self.tell(card, axis.name, event, before, after, reason=reason, **detail)
 
     def tell(
         self, card: Card, axis: str, event: str, before: str, after: str, *, reason: str = "", **detail: object

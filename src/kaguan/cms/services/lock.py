@@ -26,7 +26,10 @@ def unlock(case: Case, /, *, card_no: str) -> CardState:
 
 @use_case("seal", Right.CANCEL, CardState)
 def seal(case: Case, /, *, card_no: str) -> CardState:
-    """Leave a card that was not collected in time sealed: its holder applies again."""
+    """Leave a card that was not collected in time sealed: its holder applies again.
+
+    Refuses, in this order: no such card, own card, state, handed over.
+    """
     card = case.card(card_no)
     case.step(card, APPLICATION, "seal", case.circumstances(card))
     return state_of(card)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date
 from typing import Final
+
+from django.utils import timezone
 
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 
@@ -64,12 +69,24 @@ def lapse_loss(case: Case, /, *, card_no: str) -> CardState:
     """
     card = case.card(card_no)
     APPLICATION.find(card.application, "lapse")
-    reported = CardEvent.objects.filter(card=card, event="report_temporary_loss").latest("id")
-    days = card.region.rules().temporary_loss_days
-    if case.at < reported.at + timedelta(days=days):
-        raise NotEligible(f"lapse refused: a temporary loss stands for {days} days")
-    case.step(card, APPLICATION, "lapse", case.circumstances(card))
+    case.step(card, APPLICATION, "lapse", after_waiting(case, card, TimeRule.LAPSE, case.today))
     return state_of(card)
+
+
+def after_waiting(case: Case, card: Card, rule: TimeRule, on: date) -> Circumstances:
+    """Return the card's circumstances on that day, with the days that the time rule counts: passed, and needed.
+
+    Refuses with NotEligible when the card has nothing to count from.
+    """
+    timed = CARD_RULE_OF[rule]
+    since = CardEvent.objects.filter(card=card, event__in=timed.since).order_by("id").last()
+    if since is None:
+        raise NotEligible(f"{rule} refused: card {card.card_no} has nothing to count the days from")
+    return replace(
+        case.circumstances(card),
+        days_passed=(on - timezone.localtime(since.at).date()).days,
+        days_needed=timed.days(card.region.rules()),
+    )
 
 
 @use_case("order block", Right.LOSS, CardState)
@@ -119,3 +136,24 @@ def _ended_card(case: Case, card_no: str) -> Card:
     if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
         raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
     return card
+
+
+@use_case("report bank loss", Right.LOSS, CardState)
+def report_bank_loss(case: Case, /, *, card_no: str) -> CardState:
+    """Leave the bank function reported lost and the application as it is: the two are reported separately.
+
+    Refuses, in this order: no such card, own card, bank function not active, outlet of another bank.
+    """
+    return _bank_step(case, card_no, "report_loss")
+
+
+@use_case("release bank loss", Right.LOSS, CardState)
+def release_bank_loss(case: Case, /, *, card_no: str) -> CardState:
+    """Leave the bank function in use again. Refuses as `report_bank_loss`, when it is not lost."""
+    return _bank_step(case, card_no, "release_loss")
+
+
+def _bank_step(case: Case, card_no: str, event: str) -> CardState:
+    card = case.card(card_no)
+    case.step(card, BANK_FUNCTION, event, case.circumstances(card))
+    return state_of(card)

@@ -1,14 +1,28 @@
-"""Order cards at the bureau: a batch of new ones, or one that replaces a lost card."""
+"""Order cards at the bureau: a batch of new ones, or one that takes the place of another.
+
+Law. The old card is cancelled in the very transaction that orders the new one: the two never live together.
+Law. The new card is of the same person; account and rights are the person's, so nothing of them moves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from typing import Final
 
-from kaguan.cms.models import Card, CardOrder, Holder, Region
+from kaguan.cms.models import Card, CardEvent, CardOrder, Departure, Holder, Region
 from kaguan.cms.rules.documents import mask_number
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction, CancelReason
+from kaguan.cms.rules.lifecycle import (
+    APPLICATION,
+    BANK_FUNCTION,
+    Application,
+    BankFunction,
+    CancelReason,
+    ExchangeReason,
+)
+from kaguan.cms.rules.production import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
@@ -50,7 +64,7 @@ def order_cards(case: Case, /, *, order_no: str, rows: Sequence[OrderRow]) -> Or
     name differs from the books, own card, person has an open card, bank not of the region, valid too long.
     """
     case.note(order_no=order_no, card_count=len(rows))
-    order = _open_order(case, order_no, "new", len(rows))
+    order = open_order(case, order_no, "new", len(rows))
     region = case.institution.region
     for number, row in enumerate(rows, start=1):
         holder = _holder_of(row, number, region)
@@ -58,8 +72,20 @@ def order_cards(case: Case, /, *, order_no: str, rows: Sequence[OrderRow]) -> Or
         still_open = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).first()
         if still_open is not None:
             raise NotEligible(f"row {number}: the person has card {still_open.card_no} already")
-        _add_card(case, order, holder, row, where=f"row {number}: ")
+        add_card(case, order, holder, row, where=f"row {number}: ")
     return OrderReceipt(order_no, len(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """What a card that takes the place of another is ordered with; no bank code means the old card's bank."""
+
+    card_no: str
+    order_no: str
+    issue_date: date
+    valid_until: date
+    bank_card_no: str = ""
+    bank_code: str = ""
 
 
 @use_case("order replacement", Right.REPLACE, CardState)
@@ -76,31 +102,100 @@ def order_replacement(
 ) -> CardState:
     """Leave the lost card cancelled and a new one ordered for the same person and bank; return the new one.
 
-    Refuses, in this order: no such card, own card, not formally lost, order or card number used, valid too long.
+    Refuses, in this order: no such card, own card, replaced already, person dead or gone, not formally lost, order
+    or card number used, valid too long.
+    """
+    new = NewCard(new_card_no, order_no, issue_date, valid_until, bank_card_no)
+    return _order_successor(case, case.card(card_no), Ending.REPLACE, CancelReason.LOST, new)
+
+
+@use_case("order exchange", Right.REPLACE, CardState)
+def order_exchange(case: Case, /, *, card_no: str, reason: ExchangeReason, new: NewCard) -> CardState:
+    """Leave the damaged or outdated card cancelled and a new one ordered for the same person; return the new one.
+
+    Refuses, in this order: no such card, own card, replaced already, person dead or gone, another bank without that
+    reason, card state, reason; order or card number used, bank not of the region, valid too long.
     """
     old = case.card(card_no)
+    if new.bank_code not in {"", old.bank_code} and reason is not ExchangeReason.BANK_CHANGED:
+        raise NotEligible(f"the bank changes only for reason {ExchangeReason.BANK_CHANGED} BANK_CHANGED")
+    return _order_successor(case, old, Ending.EXCHANGE, reason, new)
+
+
+@use_case("order renewal", Right.REPLACE, CardState)
+def order_renewal(case: Case, /, *, card_no: str, new: NewCard) -> CardState:
+    """Leave a card near or past its last day cancelled and a new one ordered for the same person; return the new one.
+
+    Refuses, in this order: no such card, own card, replaced already, person dead or gone, card state, too early,
+    order or card number used, valid too long.
+    """
+    return _order_successor(case, case.card(card_no), Ending.RENEW, "", new)
+
+
+class Ending(StrEnum):
+    """By which step of the application axis an old card makes room for the new one."""
+
+    REPLACE = "replace"
+    EXCHANGE = "exchange"
+    RENEW = "renew"
+    APPLY_AGAIN = "apply_again"
+
+
+ENDED_BY_TIME: Final = frozenset({"expire", "mature"})
+"""Events that ended a card without anybody asking: what it leaves is still to be replaced."""
+
+
+def make_room(case: Case, old: Card, ending: Ending, reason: str) -> None:
+    """Leave the old card cancelled with its bank function closed; one that time has cancelled stays so.
+
+    Refuses, in this order: replaced already, person dead or gone, card state, guards and reason of that step.
+    """
+    if old.replaced_by is not None:
+        raise DuplicateRequest(f"card {old.card_no} was replaced already, by {old.replaced_by.card_no}")
+    departure = Departure.objects.filter(holder=old.holder, revoked_at=None).first()
+    if departure is not None:
+        raise NotEligible(f"the holder is registered as {departure.kind}: no card follows")
+    if was_ended_by_time(old):
+        return
     circumstances = case.circumstances(old)
-    case.step(old, APPLICATION, "replace", circumstances, reason=CancelReason.LOST)
+    case.step(old, APPLICATION, ending, circumstances, reason=reason)
     if old.bank_function != BankFunction.CLOSED:
         case.step(old, BANK_FUNCTION, "close", circumstances)
+
+
+def was_ended_by_time(card: Card) -> bool:
+    """Return whether the clock cancelled the card: its validity was over, or its loss was final."""
+    ended = CardEvent.objects.filter(card=card, axis=APPLICATION.name, to_state=Application.CANCELLED)
+    return card.application == Application.CANCELLED and ended.filter(event__in=ENDED_BY_TIME).exists()
+
+
+def _order_successor(case: Case, old: Card, ending: Ending, reason: str, new: NewCard) -> CardState:
+    make_room(case, old, ending, reason)
     holder = old.holder
     row = OrderRow(
-        card_no=new_card_no,
+        card_no=new.card_no,
         cert_type=holder.cert_type,
         cert_no=holder.cert_no,
         name=holder.name,
-        bank_code=old.bank_code,
-        bank_card_no=bank_card_no,
-        issue_date=issue_date,
-        valid_until=valid_until,
+        bank_code=new.bank_code or old.bank_code,
+        bank_card_no=new.bank_card_no,
+        issue_date=new.issue_date,
+        valid_until=new.valid_until,
     )
-    new = _add_card(case, _open_order(case, order_no, "replacement", 1), holder, row, where="")
+    card = add_card(case, open_order(case, new.order_no, "replacement", 1), holder, row, where="")
+    link(case, old, card)
+    case.note(order_no=new.order_no)
+    return state_of(card)
+
+
+def link(case: Case, old: Card, new: Card) -> None:
+    """Leave on record that the new card took the old one's place."""
     Card.objects.filter(pk=old.pk).update(replaced_by=new)
-    case.note(new_card_no=new_card_no, order_no=order_no)
-    return state_of(new)
+    case.note(old_card_no=old.card_no, new_card_no=new.card_no)
 
 
-def _open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOrder:
+def open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOrder:
+    """Leave an order on the books; refuse with DuplicateRequest when its number is used, NotEligible without rows."""
     if CardOrder.objects.filter(pk=order_no).exists():
         raise DuplicateRequest(f"order {order_no} is on the books already")
     if not card_count:
@@ -120,7 +215,11 @@ def _holder_of(row: OrderRow, number: int, region: Region) -> Holder:
     return holder
 
 
-def _add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, where: str) -> Card:
+def add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, where: str, from_stage: str = "") -> Card:
+    """Leave a card in state ordered; `where` begins a refusal's text, `from_stage` is where its request stood.
+
+    Refuses, in this order: card number used, bank not of the region, valid too long.
+    """
     region = case.institution.region
     rules = region.rules()
     if Card.objects.filter(pk=row.card_no).exists():
@@ -139,5 +238,5 @@ def _add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, wh
         issue_date=row.issue_date,
         valid_until=row.valid_until,
     )
-    case.tell(card, "production", "order", "", card.production, order_no=order.order_no)
+    case.tell(card, PRODUCTION.name, "order", from_stage, card.production, order_no=order.order_no)
     return card

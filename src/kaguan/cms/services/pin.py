@@ -47,6 +47,17 @@ def reset_pin(case: Case, /, *, card_no: str, document: Document) -> CardState:
     return _record(case, card_no, "reset", document)
 
 
+@use_case("void PIN", Right.PIN, CardState)
+def void_pin(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the blocked PIN was reset as often as the region allows and is void: the card is replaced.
+
+    Refuses, in this order: no such card, own card, PIN not blocked, resets left.
+    """
+    card = case.card(card_no)
+    case.step(card, PIN, "void", case.circumstances(card))
+    return state_of(card)
+
+
 def _record(case: Case, card_no: str, event: str, document: Document | None = None) -> CardState:
     card = case.card(card_no)
     check_use(card.application, Use.CARE_FOR_PIN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kaguan.cms.models import Card, StockItem
 from kaguan.cms.rules.chips import check_chip_numbers
-from kaguan.cms.rules.lifecycle import PRODUCTION
+from kaguan.cms.rules.production import PRODUCTION, Production
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case, find_institution
@@ -27,18 +27,15 @@ class StockReceipt:
 def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "") -> StockReceipt:
     """Leave every card of the file in the custody of `outlet` (the actor's own institution if not given).
 
-    Refuses the whole file at its first bad row, in this order: card not ordered, card of another person or bank
-    card, identification code and ATR out of form or of two chips, either of them used, card not awaited any more.
+    Refuses the whole file at its first bad row, in this order: card not ordered, card of another person, returned
+    with another chip, another bank card, identification code and ATR out of form or of two chips, either of them
+    used, card not awaited any more.
     """
     keeper = find_institution(outlet) if outlet else case.institution
     if not rows:
         raise NotEligible("the return file has no rows")
     for number, row in enumerate(rows, start=1):
-        card = _awaited(row, number)
-        case.step(card, PRODUCTION, "receive", case.circumstances(card))
-        Card.objects.filter(pk=card.pk).update(
-            card_ident_code=row.card_ident_code, atr=row.atr, bank_card_no=row.bank_card_no or card.bank_card_no
-        )
+        card = take_chip_numbers(case, row, number, "receive")
         StockItem.objects.create(
             card=card,
             institution=keeper,
@@ -52,12 +49,24 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
     return StockReceipt(keeper.code, len(rows))
 
 
+def take_chip_numbers(case: Case, row: ReturnRow, number: int, event: str) -> Card:
+    """Leave the row's card one step further on the production axis, with its chip's numbers; return it."""
+    card = _awaited(row, number)
+    case.step(card, PRODUCTION, event, case.circumstances(card))
+    Card.objects.filter(pk=card.pk).update(
+        card_ident_code=row.card_ident_code, atr=row.atr, bank_card_no=row.bank_card_no or card.bank_card_no
+    )
+    return card
+
+
 def _awaited(row: ReturnRow, number: int) -> Card:
     card = Card.objects.select_for_update().filter(pk=row.card_no).first()
     if card is None:
         raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
     if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):
         raise NotEligible(f"row {number}: card {row.card_no} was ordered for another person")
+    if card.production == Production.RETURNED and card.card_ident_code != row.card_ident_code:
+        raise NotEligible(f"row {number}: card {row.card_no} was returned with another chip")
     if card.bank_card_no and row.bank_card_no and card.bank_card_no != row.bank_card_no:
         raise NotEligible(f"row {number}: card {row.card_no} was ordered for another bank card")
     _check_chip(row, number)

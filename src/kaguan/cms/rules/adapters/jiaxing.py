@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from kaguan.cms.rules.adapters.table import CodeTable, Row, missing
-from kaguan.cms.rules.lifecycle import Application, CancelReason, Production
-from kaguan.cms.rules.terms import BlacklistCause, Channel, ExchangeReason, TransactionState
+from kaguan.cms.rules.lifecycle import Application, CancelReason, ExchangeReason, Production
+from kaguan.cms.rules.terms import BlacklistCause, Channel, TransactionState
 
 DIALECT: Final = "Jiaxing"
 
@@ -36,7 +36,7 @@ APPLICATION: Final = CodeTable(
     "state of an application for a card",
     tuple(Production),
     (
-        Row("00", "applied"),
+        Row("00", "applied", Production.APPLIED),
         Row("10", "task made"),
         Row("11", "sent to the health bureau"),
         Row("12", "refused by the health bureau"),
@@ -48,18 +48,41 @@ APPLICATION: Final = CodeTable(
         Row("18", "refused by the province"),
         Row("19", "passed by the province"),
         Row("20", "being made", Production.ORDERED),
-        Row("30", "made"),
+        Row("30", "made", Production.MADE),
         Row("31", "account being opened"),
         Row("32", "opening the account failed"),
         Row("33", "account opened"),
-        Row("40", "shipped"),
+        Row("40", "shipped", Production.RETURNED),
         Row("50", "received", Production.AT_OUTLET),
         Row("60", "handed out", Production.HANDED_OVER),
-        Row("70", "returned"),
+        Row("70", "returned", Production.UNDELIVERABLE),
         Row("80", "recovered", Production.RECOVERED),
         Row("90", "cancelled"),
     ),
-    {Production.MAKE_FAILED: "the platform leaves a card that failed in the state of being made"},
+    {
+        **missing(
+            (Production.CHECKED, Production.CHECK_FAILED),
+            "the platform has three checks, by health bureau, bank and province, and here is one",
+        ),
+        Production.WITHDRAWN: "90 may be an application withdrawn or a card cancelled",
+        Production.BATCHED: "a task is made there before the checks, a batch here after the order",
+        **missing(
+            (
+                Production.SENT_TO_BANK,
+                Production.ACCOUNT_OPENED,
+                Production.BANK_EXPORT_FAILED,
+                Production.ACCOUNT_FAILED,
+            ),
+            "the platform opens the account of a card that is made, here the account comes first",
+        ),
+        Production.SENT_TO_BUREAU: "the list has one word for being made, and it is sent for a card that is ordered",
+        **missing(
+            (Production.BATCH_FAILED, Production.BUREAU_EXPORT_FAILED, Production.MAKE_FAILED),
+            "the platform leaves a card that failed in the state of being made",
+        ),
+        Production.SHIPPING_FAILED: "the platform leaves a card that is lost on its way in the state of being shipped",
+        Production.SCRAPPED: "the list ends with a card that was taken back",
+    },
 )
 
 TRANSACTION: Final = CodeTable(
@@ -105,10 +128,6 @@ EXCHANGE: Final = CodeTable(
         Row("05", "expiry", ExchangeReason.EXPIRY),
         Row("99", "other", ExchangeReason.OTHER),
     ),
-    missing(
-        (ExchangeReason.CHIP_UNREADABLE, ExchangeReason.STRIPE_UNREADABLE),
-        "the platform does not say what is damaged: decide whether it is quality or damage",
-    ),
 )
 
 CANCEL: Final = CodeTable(
@@ -124,6 +143,9 @@ CANCEL: Final = CodeTable(
         Row("4", "exchanged", CancelReason.EXCHANGED),
         Row("5", "insurance moved elsewhere", CancelReason.TRANSFERRED_OUT),
         Row("6", "other", CancelReason.OTHER),
+    ),
+    missing(
+        (CancelReason.EXPIRED, CancelReason.NOT_COLLECTED), "the platform lists nothing that time alone ends a card for"
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from kaguan.cms.rules.lifecycle import Application, CancelReason, Production
+from kaguan.cms.rules.production import IN_REQUEST
 from kaguan.cms.rules.refusals import Inexpressible
 
 
@@ -22,24 +23,46 @@ class Standing(StrEnum):
     CANCELLED = "cancelled"
 
 
-UNMADE = frozenset({Production.ORDERED, Production.MAKE_FAILED})
-"""States of production in which there is a card number and no card."""
+UNMADE = frozenset(
+    {
+        Production.ORDERED,
+        Production.BATCHED,
+        Production.BATCH_FAILED,
+        Production.SENT_TO_BANK,
+        Production.ACCOUNT_OPENED,
+        Production.BANK_EXPORT_FAILED,
+        Production.ACCOUNT_FAILED,
+        Production.SENT_TO_BUREAU,
+        Production.BUREAU_EXPORT_FAILED,
+        Production.MAKE_FAILED,
+        Production.SHIPPING_FAILED,
+        Production.SCRAPPED,
+    }
+)
+"""States of production in which there is a card number and no card, or none any more."""
 
-MADE = frozenset({Production.AT_OUTLET, Production.HANDED_OVER, Production.RECOVERED})
+MADE = frozenset(
+    {
+        Production.MADE,
+        Production.RETURNED,
+        Production.AT_OUTLET,
+        Production.UNDELIVERABLE,
+        Production.HANDED_OVER,
+        Production.RECOVERED,
+    }
+)
 """States of production in which there is a card."""
 
 
 def standing(production: Production, application: Application, reason: CancelReason | None = None) -> Standing:
     """Return where a card stands; `reason` is why it was cancelled, when it was.
 
-    Refuses with Inexpressible when nobody has said whether there is a card in that state of production.
+    Refuses with Inexpressible a request, which has no number yet.
     """
+    if production in IN_REQUEST:
+        raise Inexpressible(f"a request for a card stands nowhere ({production.name}): it has no number yet")
     if application is Application.CANCELLED:
         return Standing.CANCELLED_AFTER_LOSS if reason is CancelReason.LOST else Standing.CANCELLED
-    if application is not Application.NOT_ENABLED or production in MADE:
-        return Standing[application.name]
-    if production in UNMADE:
+    if application is Application.NOT_ENABLED and production in UNMADE:
         return Standing.NUMBER_RELEASED
-    raise Inexpressible(
-        f"whether a card is made in the state {production.name} is not said: put it into MADE or UNMADE"
-    )
+    return Standing[application.name]

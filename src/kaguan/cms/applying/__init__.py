@@ -1,0 +1,1 @@
+"""The door of the desk where cards are applied for."""

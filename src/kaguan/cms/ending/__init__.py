@@ -1,0 +1,1 @@
+"""The door of what ends a card, or takes its place."""

@@ -1,0 +1,1 @@
+"""The door of stock and production: where cards are, and who has them."""

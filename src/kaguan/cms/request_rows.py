@@ -1,0 +1,58 @@
+"""Read sheets of people who are to have a card, and of the cards that checked requests become: CSV in UTF-8."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from kaguan.apdu.errors import OrderError
+from kaguan.cms.services.production import RequestRow
+from kaguan.cms.services.requests import Applicant
+
+APPLICANT_COLUMNS: Final = ("cert_type", "cert_no", "name")
+REQUEST_COLUMNS: Final = ("card_request_id", "card_no", "issue_date", "valid_until", "bank_card_no")
+
+
+def read_applicants(path: Path) -> list[Applicant]:
+    """Return the people of the sheet.
+
+    Raises:
+        OrderError: the sheet has other columns, or a row that leaves one out; with file and line.
+    """
+    return [Applicant(*cells) for _, cells in _rows(path, APPLICANT_COLUMNS, optional=0)]
+
+
+def read_request_rows(path: Path) -> list[RequestRow]:
+    """Return the cards of the sheet; days are YYYY-MM-DD, the bank card's number may stay empty.
+
+    Raises:
+        OrderError: as `read_applicants`, or a cell is no request's id or no day.
+    """
+    rows = []
+    for line, (request, card_no, issue_date, valid_until, bank_card_no) in _rows(path, REQUEST_COLUMNS, optional=1):
+        try:
+            days = date.fromisoformat(issue_date), date.fromisoformat(valid_until)
+            rows.append(RequestRow(UUID(request), card_no, *days, bank_card_no))
+        except ValueError as error:
+            raise OrderError(f"the row is no card of a request: {error}", file=path.name, line=line) from None
+    return rows
+
+
+def _rows(path: Path, columns: tuple[str, ...], *, optional: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row; the last `optional` cells may be empty."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            if tuple(next(reader, ())) != columns:
+                raise OrderError(f"the columns have to be {', '.join(columns)}", file=path.name, line=1)
+            for cells in reader:
+                needed = cells[: len(columns) - optional]
+                if len(cells) != len(columns) or not all(needed):
+                    raise OrderError(f"the row needs {', '.join(columns)}", file=path.name, line=reader.line_num)
+                yield reader.line_num, cells
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise OrderError(f"the file is no CSV in UTF-8: {error}", file=path.name) from None

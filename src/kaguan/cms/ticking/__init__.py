@@ -1,0 +1,1 @@
+"""The door of the clock: what time alone does to cards."""
