@@ -16,16 +16,30 @@ class InstitutionKind(StrEnum):
     BANK = "bank"
     OUTLET = "outlet"
     BUREAU = "bureau"
+    CENTRE = "centre"
     CLINIC = "clinic"
     HOSPITAL = "hospital"
     PHARMACY = "pharmacy"
 
 
+class ActivationWay(StrEnum):
+    """How a card and its medical account come into use; the values are the events of the application axis."""
+
+    BANK_OUTLET = "activate"
+    SERVICE_CENTRE = "activate_at_centre"
+    FIRST_REGISTRATION = "activate_by_registration"
+    OLD_CARD = "activate_by_old_card"
+    ONLINE = "activate_online"
+
+
 @dataclass(frozen=True, slots=True)
 class RegionRules:
-    """One region's settings; amounts in fen, spans in days.
+    """One region's settings; amounts in fen, spans in the unit that ends their name.
 
     `purse_wait_days` is how long after the loss an old chip that nobody blocked delays paying out its purse.
+    `approvals_needed` names the actions that need a second person here besides those that always do.
+    `sign_in_lock_seconds` is how long an account is locked at first after too many failures; each more doubles it.
+    `centre_documents` and `centre_checks` are what a service centre asks for before it activates a card.
     """
 
     name: str
@@ -39,11 +53,33 @@ class RegionRules:
     card_valid_years: int = 10
     load_limit_fen: int = 100_000
     purchase_limit_fen: int = 100_000
+    approvals_needed: tuple[str, ...] = ()
+    approval_valid_days: int = 7
+    password_valid_days: int = 90
+    passwords_remembered: int = 5
+    sign_in_failures_allowed: int = 5
+    sign_in_lock_seconds: int = 60
+    session_idle_minutes: int = 15
+    session_hours: int = 10
+    initial_password_must_change: bool = False
+    activation_ways: tuple[str, ...] = tuple(ActivationWay)
+    centre_documents: tuple[str, ...] = ("identity card", "social security card", "bank card")
+    centre_checks: tuple[str, ...] = ("face", "fingerprint")
+    verdict_valid_minutes: int = 10
+    old_card_valid_minutes: int = 10
+    minor_below_years: int = 16
+    photo_width_pixels: int = 358
+    photo_height_pixels: int = 441
+    photo_most_bytes: int = 60_000
 
     def __post_init__(self) -> None:
         """Hold tuples also when the settings were read from JSON, and sane numbers only."""
+        for field in fields(self):
+            if isinstance(getattr(self, field.name), list):
+                object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
         object.__setattr__(self, "banks", tuple(self.banks))
         object.__setattr__(self, "pin_required_at", tuple(InstitutionKind(kind) for kind in self.pin_required_at))
+        object.__setattr__(self, "activation_ways", tuple(ActivationWay(way) for way in self.activation_ways))
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int) and value < 0:

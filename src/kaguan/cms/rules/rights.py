@@ -25,6 +25,12 @@ class Right(StrEnum):
     PURCHASE = "purchase"
     RECONCILE = "reconcile"
     APPROVE = "approve"
+    ENROL = "enrol people"
+    UNMASK = "see personal data unmasked"
+    PURGE = "purge people"
+    ACTIVATE_BY_USE = "activate by use"
+    SERVE_ONLINE = "serve holders online"
+    CLOSE_DAY = "close the day"
 
 
 class Role(StrEnum):
@@ -36,6 +42,20 @@ class Role(StrEnum):
     OUTLET_TELLER = "outlet teller"
     CASHIER = "cashier"
     HOTLINE = "hotline"
+    OUTLET_HEAD = "outlet head"
+    CENTRE_CLERK = "service centre clerk"
+    PORTAL = "portal"
+
+
+class Level(StrEnum):
+    """How far an operator's work on colleagues and their days reaches, by the codes of the Jiaxing platform."""
+
+    TELLER = "0"
+    OUTLET = "1"
+    OUTLET_AND_BELOW = "2"
+    ORGANISATION = "3"
+    ORGANISATION_AND_BELOW = "4"
+    ADMINISTRATOR = "9"
 
 
 RIGHTS_OF: Final = MappingProxyType(
@@ -51,14 +71,31 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.CANCEL,
                 Right.CREDIT,
                 Right.RECONCILE,
+                Right.ENROL,
+                Right.UNMASK,
+                Right.PURGE,
             }
         ),
         Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE}),
         Role.OUTLET_TELLER: frozenset(
-            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.REPLACE, Right.LOAD}
+            {
+                Right.RECEIVE,
+                Right.HAND_OVER,
+                Right.ACTIVATE,
+                Right.PIN,
+                Right.LOSS,
+                Right.REPLACE,
+                Right.LOAD,
+                Right.ENROL,
+            }
         ),
-        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN}),
+        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE}),
         Role.HOTLINE: frozenset({Right.LOSS}),
+        Role.OUTLET_HEAD: frozenset({Right.CLOSE_DAY, Right.UNMASK}),
+        Role.CENTRE_CLERK: frozenset(
+            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL}
+        ),
+        Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
     }
 )
 
