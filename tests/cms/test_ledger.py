@@ -193,6 +193,9 @@ GUARDED = [
     "cms_receipt",
     "cms_auditentry",
     "cms_reconciliation",
+    "cms_approvaldecision",
+    "cms_merge",
+    "cms_verifierverdict",
 ]
 
 

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Case as Ranked
+from django.db.models import QuerySet, When
 from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator
+from kaguan.cms.models import Card, CardEvent, Holder, Institution, Merge, Operator
 from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
@@ -31,6 +33,7 @@ from kaguan.cms.rules.refusals import (
     NotFound,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.services.scope import regions_in_reach
 
 COLUMN_OF: Final = {
     PRODUCTION.name: "production",
@@ -68,6 +71,14 @@ class Case:
     request_id: UUID
     at: datetime
     notes: dict[str, object]
+    _regions: frozenset[str] = frozenset()
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """The codes of the regions that exist for the actor; what lies in others is not found."""
+        if not self._regions:
+            self._regions = regions_in_reach(self.institution)
+        return self._regions
 
     @property
     def today(self) -> date:
@@ -80,7 +91,7 @@ class Case:
 
     def card(self, card_no: str) -> Card:
         """Return the card, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
-        card = Card.objects.select_for_update().filter(pk=card_no).first()
+        card = Card.objects.select_for_update().filter(pk=card_no, region__in=self.regions).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
@@ -94,6 +105,37 @@ class Case:
         if card.valid_until < self.today:
             raise NotEligible(f"card {card_no} expired on {card.valid_until}")
         return card
+
+    def holder(self, cert_type: str, cert_no: str) -> Holder:
+        """Return the person with that document, under the name that a merge left; refuse with NotFound."""
+        holder = self._known(Holder.objects.filter(cert_type=cert_type, cert_no=cert_no))
+        if holder is None:
+            raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
+        return holder
+
+    def person(self, holder_id: int) -> Holder:
+        """Return the person by number, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        holder = self._known(Holder.objects.select_for_update().filter(pk=holder_id))
+        if holder is None:
+            raise NotFound(f"no person {holder_id} is on the books")
+        self.note(holder=holder.pk)
+        self.check_not_own(holder.pk)
+        return holder
+
+    def _known(self, holders: QuerySet[Holder]) -> Holder | None:
+        """Return the one that exists for the actor, their own region's first; the survivor where it was merged."""
+        own_first = Ranked(When(region=self.institution.region, then=0), default=1)
+        holder = holders.filter(region__in=self.regions).order_by(own_first, "pk").first()
+        while holder is not None and (merge := Merge.objects.filter(merged=holder).first()) is not None:
+            holder = merge.survivor
+        return holder
+
+    def find_institution(self, code: str) -> Institution:
+        """Return the institution with that code in a region of the actor's; refuse with NotFound."""
+        institution = Institution.objects.filter(pk=code, region__in=self.regions).first()
+        if institution is None:
+            raise NotFound(f"no institution {code!r} is on the books")
+        return institution
 
     def check_not_own(self, holder_id: int) -> None:
         """Return when the holder is not the operator in person; refuse with NeedsSecondPerson otherwise."""
@@ -160,19 +202,3 @@ class Case:
 def state_of(card: Card) -> CardState:
     """Return where the card stands."""
     return CardState(card.card_no, card.production, card.application, card.bank_function, card.pin)
-
-
-def find_holder(cert_type: str, cert_no: str) -> Holder:
-    """Return the person with that document; refuse with NotFound."""
-    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).first()
-    if holder is None:
-        raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
-    return holder
-
-
-def find_institution(code: str) -> Institution:
-    """Return the institution with that code; refuse with NotFound."""
-    institution = Institution.objects.filter(pk=code).first()
-    if institution is None:
-        raise NotFound(f"no institution {code!r} is on the books")
-    return institution

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from kaguan.cms import audit
 from kaguan.cms.models import Holder, Institution, Operator, Region
-from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules
-from kaguan.cms.rules.rights import Right, Role
-from kaguan.cms.services.case import Actor, Case, find_holder, find_institution
+from kaguan.cms.rules.rights import Level, Right, Role
+from kaguan.cms.services.case import Actor, Case
 from kaguan.cms.services.use_case import use_case
 
 
@@ -60,7 +60,11 @@ def found(request_id: UUID, *, region_code: str, region: RegionRules, authority:
             code=authority, name=authority, kind=InstitutionKind.AUTHORITY, region=place
         )
         Operator.objects.create(
-            code=administrator, name=administrator, institution=institution, roles=[Role.ADMINISTRATOR.value]
+            code=administrator,
+            name=administrator,
+            institution=institution,
+            roles=[Role.ADMINISTRATOR.value],
+            level=Level.ADMINISTRATOR,
         )
         audit.append(
             audit.AuditLine(
@@ -98,7 +102,7 @@ def register_institution(
         name=name,
         kind=kind,
         region=region,
-        parent=find_institution(parent) if parent else None,
+        parent=case.find_institution(parent) if parent else None,
         bank_code=bank_code,
         designated=designated,
     )
@@ -114,6 +118,7 @@ def register_operator(
     name: str,
     institution: str,
     roles: Sequence[Role],
+    level: Level = Level.TELLER,
     own_document: tuple[str, str] | None = None,
 ) -> OperatorRef:
     """Leave the operator able to ask; `own_document` (type, number) tells which holder the operator is, if any.
@@ -126,9 +131,10 @@ def register_operator(
     Operator.objects.create(
         code=code,
         name=name,
-        institution=find_institution(institution),
+        institution=case.find_institution(institution),
         roles=[role.value for role in roles],
-        holder=find_holder(*own_document) if own_document else None,
+        level=level,
+        holder=case.holder(*own_document) if own_document else None,
     )
     return OperatorRef(code, institution)
 
@@ -138,7 +144,7 @@ def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -
     """Leave the person on the books of the actor's region; refuse with DuplicateRequest when they are already."""
     case.note(cert_no=cert_no, name=name)
     holder, created = Holder.objects.get_or_create(
-        cert_type=cert_type, cert_no=cert_no, defaults={"name": name, "region": case.institution.region}
+        region=case.institution.region, cert_type=cert_type, cert_no=cert_no, defaults={"name": name}
     )
     if not created:
         raise DuplicateRequest("a person with this document is on the books already")
@@ -149,8 +155,8 @@ def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -
 def blacklist_institution(case: Case, /, *, code: str, breach: str) -> InstitutionRef:
     """Leave the institution without new purchases from personal accounts; refuse with NotFound."""
     case.note(institution=code, breach=breach)
-    if not Institution.objects.filter(pk=code).update(blacklisted=True):
-        raise NotFound(f"no institution {code!r} is on the books")
+    institution = case.find_institution(code)
+    Institution.objects.filter(pk=institution.pk).update(blacklisted=True)
     return InstitutionRef(code)
 
 

@@ -10,7 +10,7 @@ from kaguan.cms.rules.chips import check_chip_numbers
 from kaguan.cms.rules.lifecycle import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_institution
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 from kaguan.personalization.order.returnfile import ReturnRow
 
@@ -30,11 +30,11 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
     Refuses the whole file at its first bad row, in this order: card not ordered, card of another person or bank
     card, identification code and ATR out of form or of two chips, either of them used, card not awaited any more.
     """
-    keeper = find_institution(outlet) if outlet else case.institution
+    keeper = case.find_institution(outlet) if outlet else case.institution
     if not rows:
         raise NotEligible("the return file has no rows")
     for number, row in enumerate(rows, start=1):
-        card = _awaited(row, number)
+        card = _awaited(case, row, number)
         case.step(card, PRODUCTION, "receive", case.circumstances(card))
         Card.objects.filter(pk=card.pk).update(
             card_ident_code=row.card_ident_code, atr=row.atr, bank_card_no=row.bank_card_no or card.bank_card_no
@@ -52,8 +52,8 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
     return StockReceipt(keeper.code, len(rows))
 
 
-def _awaited(row: ReturnRow, number: int) -> Card:
-    card = Card.objects.select_for_update().filter(pk=row.card_no).first()
+def _awaited(case: Case, row: ReturnRow, number: int) -> Card:
+    card = Card.objects.select_for_update().filter(pk=row.card_no, region__in=case.regions).first()
     if card is None:
         raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
     if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):
