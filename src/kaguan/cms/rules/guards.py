@@ -57,7 +57,7 @@ def _own_bank(now: Circumstances) -> str | None:
 def _original_document(now: Circumstances) -> str | None:
     if not now.document_is_original:
         return "the original identity document has to be shown, not a copy"
-    return None if now.document_is_holders else "the document shown is not the holder's"
+    return None if now.document_is_holders else "the document shown is not the holder's, nor for a minor a guardian's"
 
 
 def _person_checked(now: Circumstances) -> str | None:

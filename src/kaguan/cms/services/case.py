@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, Holder, Institution, Merge, Operator
+from kaguan.cms.rules.approvals import Action, needs_second_person
 from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
@@ -33,6 +34,7 @@ from kaguan.cms.rules.refusals import (
     NotFound,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.services.minors import may_act_for
 from kaguan.cms.services.scope import regions_in_reach
 
 COLUMN_OF: Final = {
@@ -71,6 +73,7 @@ class Case:
     request_id: UUID
     at: datetime
     notes: dict[str, object]
+    approved: Action | None = None
     _regions: frozenset[str] = frozenset()
 
     @property
@@ -137,6 +140,11 @@ class Case:
             raise NotFound(f"no institution {code!r} is on the books")
         return institution
 
+    def check_alone(self, action: Action) -> None:
+        """Return when one person may do it in the actor's region, or two have agreed; refuse with NeedsSecondPerson."""
+        if self.approved is not action and needs_second_person(action, self.institution.region.rules()):
+            raise NeedsSecondPerson(f"to {action} needs a second person here: ask for approval")
+
     def check_not_own(self, holder_id: int) -> None:
         """Return when the holder is not the operator in person; refuse with NeedsSecondPerson otherwise."""
         if self.operator.holder_id == holder_id:
@@ -152,7 +160,7 @@ class Case:
             card_bank_code=card.bank_code,
             outlet_bank_code=self.institution.bank_code,
             document_is_original=document is not None and document.original,
-            document_is_holders=document is not None and document.belongs_to(holder.cert_type, holder.cert_no),
+            document_is_holders=document is not None and may_act_for(holder, document, self.today),
             verdict=verdict,
             delivered=card.production == Production.HANDED_OVER,
             predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
