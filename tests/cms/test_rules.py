@@ -45,6 +45,10 @@ WILLING = Circumstances(
     document_is_holders=True,
     verdict=Verdict.SAME_PERSON,
     delivered=True,
+    site_designated=True,
+    evidence_complete=True,
+    old_card_shown=True,
+    holder_signed_in=True,
 )
 
 
@@ -120,13 +124,27 @@ UNWILLING = {
     Guard.RELEASE_ALLOWED: {"region": SAMPLE_CITY},
     Guard.RESETS_LEFT: {"pin_resets_done": 10},
     Guard.NO_RESETS_LEFT: {"pin_resets_done": 0},
+    Guard.AT_CENTRE: {"site_kind": InstitutionKind.OUTLET},
+    Guard.AT_HOSPITAL: {"site_designated": False},
+    Guard.AT_PHARMACY: {"site_blacklisted": True},
+    Guard.EVIDENCE_COMPLETE: {"evidence_complete": False},
+    Guard.OLD_CARD_SHOWN: {"old_card_shown": False},
+    Guard.HOLDER_SIGNED_IN: {"holder_signed_in": False},
+}
+WILLING_FOR = {
+    Guard.NO_RESETS_LEFT: {"pin_resets_done": 10},
+    Guard.AT_CENTRE: {"site_kind": InstitutionKind.CENTRE},
+    Guard.AT_HOSPITAL: {"site_kind": InstitutionKind.HOSPITAL},
+    Guard.AT_PHARMACY: {"site_kind": InstitutionKind.PHARMACY},
 }
 ASKED = [(axis, step, guard) for axis in AXES for step in axis.transitions for guard in step.guards]
 
 
 @pytest.mark.parametrize(("axis", "step", "guard"), ASKED, ids=[f"{a.name}-{s.event}-{g}" for a, s, g in ASKED])
 def test_every_guard_of_every_row_can_refuse(axis, step, guard):
-    willing = replace(WILLING, pin_resets_done=10) if Guard.NO_RESETS_LEFT in step.guards else WILLING
+    willing = WILLING
+    for asked in WILLING_FOR.keys() & set(step.guards):
+        willing = replace(willing, **WILLING_FOR[asked])
     for source in step.sources:
         assert axis.step(source, step.event, willing) is step
         with pytest.raises(NotEligible):

@@ -183,6 +183,7 @@ class Migration(migrations.Migration):
             name="OldCardSeen",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("old_card_no", models.CharField(max_length=20)),
                 ("terminal_no", models.CharField(max_length=12)),
                 ("at", models.DateTimeField()),
                 ("used_at", models.DateTimeField(null=True)),
@@ -345,10 +346,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="oldcardseen",
-            name="card",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="shown_at", to="cms.card"
-            ),
+            name="holder",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="cms.holder"),
         ),
         migrations.AddField(
             model_name="oldcardseen",

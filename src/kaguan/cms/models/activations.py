@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from kaguan.cms.models.cards import Card
+from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class DocumentCopy(models.Model):
 class OldCardSeen(models.Model):
     """An old medical card that was in a pharmacy's reader, waiting for its holder's new one."""
 
-    card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="shown_at")
+    holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT)
+    old_card_no: Text = models.CharField(max_length=20)
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
     terminal_no: Text = models.CharField(max_length=12)
     at: Moment = models.DateTimeField()

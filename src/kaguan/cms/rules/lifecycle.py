@@ -13,6 +13,7 @@ from kaguan.cms.rules.axis import Axis, Transition
 from kaguan.cms.rules.axis import validate as validate_axes
 from kaguan.cms.rules.guards import Guard
 from kaguan.cms.rules.refusals import IllegalTransition
+from kaguan.cms.rules.regions import ActivationWay
 from kaguan.cms.rules.rights import Right
 
 
@@ -114,6 +115,18 @@ PRODUCTION: Final = Axis(
     },
 )
 
+_ALIVE: Final = (Guard.PREDECESSOR_CLOSED, Guard.NOT_EXPIRED)
+_OTHER_WAYS: Final = (
+    (
+        ActivationWay.SERVICE_CENTRE,
+        Right.ACTIVATE,
+        (Guard.AT_CENTRE, Guard.ORIGINAL_DOCUMENT, Guard.EVIDENCE_COMPLETE),
+    ),
+    (ActivationWay.FIRST_REGISTRATION, Right.ACTIVATE_BY_USE, (Guard.AT_HOSPITAL,)),
+    (ActivationWay.OLD_CARD, Right.ACTIVATE_BY_USE, (Guard.AT_PHARMACY, Guard.OLD_CARD_SHOWN)),
+    (ActivationWay.ONLINE, Right.SERVE_ONLINE, (Guard.HOLDER_SIGNED_IN,)),
+)
+
 APPLICATION: Final = Axis(
     name="application",
     states=Application,
@@ -130,6 +143,10 @@ APPLICATION: Final = Axis(
             Guard.ORIGINAL_DOCUMENT,
             Guard.PREDECESSOR_CLOSED,
             Guard.NOT_EXPIRED,
+        ),
+        *(
+            _row(way, [Application.NOT_ENABLED], Application.NORMAL, right, Guard.DELIVERED, *guards, *_ALIVE)
+            for way, right, guards in _OTHER_WAYS
         ),
         _row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL),
         _row("report_temporary_loss", [Application.NORMAL], Application.TEMPORARY_LOSS, Right.LOSS),

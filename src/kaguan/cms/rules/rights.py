@@ -29,6 +29,7 @@ class Right(StrEnum):
     UNMASK = "see personal data unmasked"
     PURGE = "purge people"
     ACTIVATE_BY_USE = "activate by use"
+    USE_READER = "work with a card in a reader"
     SERVE_ONLINE = "serve holders online"
     CLOSE_DAY = "close the day"
 
@@ -87,13 +88,14 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.REPLACE,
                 Right.LOAD,
                 Right.ENROL,
+                Right.USE_READER,
             }
         ),
-        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE}),
+        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
         Role.HOTLINE: frozenset({Right.LOSS}),
         Role.OUTLET_HEAD: frozenset({Right.CLOSE_DAY, Right.UNMASK}),
         Role.CENTRE_CLERK: frozenset(
-            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL}
+            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL, Right.USE_READER}
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
     }

@@ -165,6 +165,9 @@ class Case:
             delivered=card.production == Production.HANDED_OVER,
             predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
             expired=card.valid_until < self.today,
+            site_kind=self.institution.kind,
+            site_designated=self.institution.designated,
+            site_blacklisted=self.institution.blacklisted,
             pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
         )
 

@@ -1,14 +1,17 @@
-"""Hand a card to its holder, then switch it on."""
+"""Hand a card to its holder, then switch it on at an outlet of its bank; `activation/` has the other ways."""
 
 from __future__ import annotations
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import StockItem
+from kaguan.cms.rules.activation import NO_READER, ChipRecord
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PRODUCTION, BankFunction, Use, check_use
+from kaguan.cms.rules.lifecycle import PRODUCTION, Use, check_use
 from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.regions import ActivationWay
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.activation.entry import ActivationState, begin, told
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 
@@ -32,17 +35,15 @@ def hand_over(case: Case, /, *, card_no: str, document: Document, verdict: Verdi
     return state_of(card)
 
 
-@use_case("activate", Right.ACTIVATE, CardState)
-def activate(case: Case, /, *, card_no: str, document: Document) -> CardState:
+@use_case("activate", Right.ACTIVATE, ActivationState)
+def activate(case: Case, /, *, card_no: str, document: Document, chip: ChipRecord = NO_READER) -> ActivationState:
     """Leave the card and its holder's medical account in normal use, and the bank function on.
 
-    Refuses, in this order: no such card, own card, state, not handed over yet, outlet of another bank, document,
-    replaced card still open, expired.
+    With a card in a reader (`chip`) it is begun only, and in use when `confirm_activation` says that the chip has it.
+    Refuses, in this order: no such card, own card, way, state, not handed over yet, outlet of another bank, document,
+    replaced card still open, expired, another activation open.
     """
     card = case.card(card_no)
     circumstances = case.circumstances(card, document=document)
-    case.step(card, APPLICATION, "activate", circumstances)
-    if card.bank_function == BankFunction.INACTIVE:
-        case.step(card, BANK_FUNCTION, "activate", circumstances)
-    case.note(document_type=document.cert_type)
-    return state_of(card)
+    evidence = {"document_type": document.cert_type}
+    return told(begin(case, card, ActivationWay.BANK_OUTLET, circumstances, chip, evidence))
