@@ -61,7 +61,7 @@ class Level(StrEnum):
 
 RIGHTS_OF: Final = MappingProxyType(
     {
-        Role.ADMINISTRATOR: frozenset({Right.SET_UP}),
+        Role.ADMINISTRATOR: frozenset({Right.SET_UP, Right.CLOSE_DAY}),
         Role.AUTHORITY_CLERK: frozenset(
             {
                 Right.ORDER,
