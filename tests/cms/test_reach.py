@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import uuid4
 
 import pytest
 from django.db import transaction
 
+from cms.crowd import citizen_number
+from cms.evidence import FORM, copies
 from cms.neighbours import neighbour_at, province
-from cms.test_requests import CASES, QUESTIONS, active, ordered
+from cms.test_people_requests import ASKED, OLD, begun, correction_asked, somebody
+from cms.test_requests import CASES, QUESTIONS, active, handed_over, in_state, ordered
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, shown
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Operator
+from kaguan.cms.rules.activation import ChipRecord, Visit
+from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
-from kaguan.cms.services import load, pin, purchase, set_up
+from kaguan.cms.services import issue, load, pin, purchase, set_up
+from kaguan.cms.services.activation import entry, old_card
+from kaguan.cms.services.activation.centre import activate_at_centre
+from kaguan.cms.services.activation.visit import register_visit
+from kaguan.cms.services.approvals import asking
+from kaguan.cms.services.approvals.deciding import approve, reject
 from kaguan.cms.services.lock import lock
 from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.orders import OrderRow, order_cards
+from kaguan.cms.services.people.enrolment import enrol
 from kaguan.cms.services.scope import branch, institutions_in_reach, organisation_of, regions_in_reach
 
 pytestmark = pytest.mark.slow
 
+CARD = {"card_no": "990100001"}
+SOMEBODY = citizen_number(date(1985, 5, 6), 2)
 PLACES = [InstitutionKind.AUTHORITY, InstitutionKind.OUTLET, InstitutionKind.PHARMACY]
 SAME_PERSON_THERE = OrderRow("990200001", "01", CERT_NO, "另外的名", BANK, "", ISSUED, EXPIRES)
 MORE = [
     (set_up.register_holder, "clerk", ordered, {"cert_type": "01", "cert_no": CERT_NO, "name": "另外的名"}),
     (order_cards, "clerk", ordered, {"order_no": "B-other", "rows": [SAME_PERSON_THERE]}),
-    (load.allow_load, "teller", active, {"card_no": "990100001", "amount_fen": 1}),
-    (load.allow_carry_over, "teller", active, {"card_no": "990100001"}),
-    (pin.allow_pin_change, "teller", active, {"card_no": "990100001"}),
+    (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),
+    (load.allow_carry_over, "teller", active, CARD),
+    (pin.allow_pin_change, "teller", active, CARD),
+    (issue.activate, "teller", handed_over, {**CARD, "document": shown(), "chip": ChipRecord(1, "", "310")}),
+    (entry.record_written, "teller", active, {**CARD, "chip": ChipRecord(1, "", "310")}),
+    (entry.confirm_activation, "teller", begun, {}),
+    (entry.cancel_activation, "teller", begun, {"why": "left"}),
+    (activate_at_centre, "teller", handed_over,
+     {**CARD, "document": shown(), "form": FORM, "copies": copies(), "verdicts": []}),
+    (register_visit, "teller", handed_over, {**CARD, "visit": Visit.OUTPATIENT, "registration_no": "R"}),
+    (old_card.show_old_card, "pharmacist", handed_over, OLD),
+    (old_card.show_old_card, "pharmacist", handed_over, {**OLD, "old_card_no": CARD["card_no"]}),
+    (old_card.activate_by_old_card, "pharmacist", handed_over, {**CARD, "terminal_no": "990100000201"}),
+    (asking.ask_release, "teller", in_state("2"), {**CARD, "document": shown(), "reason": "found"}),
+    (asking.ask_unlock, "clerk", in_state("3"), {**CARD, "reason": "over"}),
+    (asking.ask_cancellation, "clerk", active, {**CARD, "code": CancelReason.DEATH, "reason": "dead"}),
+    (approve, "supervisor", correction_asked, {"approval_id": ASKED}),
+    (reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
+    (enrol, "clerk", somebody, {"cert_type": "01", "cert_no": SOMEBODY, "name": "甲", "facts": {}}),
     (set_up.register_operator, "administrator", ordered, {
         "code": "spy", "name": "s", "institution": "ICBC-1", "roles": [Role.HOTLINE],
         "own_document": ("01", CERT_NO),

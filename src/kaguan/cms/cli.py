@@ -12,12 +12,16 @@ from uuid import uuid4
 import click
 
 from kaguan.apdu.errors import InputError
+from kaguan.cms.access.cli import access
+from kaguan.cms.activating.cli import activation
+from kaguan.cms.approving.cli import approval
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.counter import cli as counter
+from kaguan.cms.people.cli import person
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
-from kaguan.cms.rules.rights import Role
+from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
 
@@ -60,9 +64,12 @@ def institution() -> None:
 @click.option("--name", required=True)
 @click.option("--kind", type=click.Choice([kind.value for kind in InstitutionKind]), required=True)
 @click.option("--bank-code", default="", help="Of a bank, or of the bank that an outlet belongs to.")
+@click.option("--parent", default="", help="Code of the institution that it belongs to.")
 @click.option("--designated", is_flag=True, help="A clinic, hospital or pharmacy where the medical card pays.")
 @changes
-def institution_add(request: Request, code: str, name: str, kind: str, bank_code: str, *, designated: bool) -> None:
+def institution_add(
+    request: Request, code: str, name: str, kind: str, bank_code: str, parent: str, *, designated: bool
+) -> None:
     """Put the institution CODE on the books."""
     from kaguan.cms.services.set_up import register_institution
 
@@ -73,6 +80,7 @@ def institution_add(request: Request, code: str, name: str, kind: str, bank_code
         name=name,
         kind=InstitutionKind(kind),
         bank_code=bank_code,
+        parent=parent,
         designated=designated,
     )
     request.show(result)
@@ -87,9 +95,16 @@ def operator() -> None:
 @click.argument("code")
 @click.option("--name", required=True)
 @click.option("--at", "employer", required=True, help="Code of the institution that employs them.")
+@click.option(
+    "--level",
+    type=click.Choice([level.name.lower() for level in Level]),
+    default="teller",
+    show_default=True,
+    help="How far they answer for colleagues.",
+)
 @click.option("--role", "roles", type=click.Choice([role.value for role in Role]), multiple=True, required=True)
 @changes
-def operator_add(request: Request, code: str, name: str, employer: str, roles: tuple[str, ...]) -> None:
+def operator_add(request: Request, code: str, name: str, employer: str, level: str, roles: tuple[str, ...]) -> None:
     """Let the operator CODE work."""
     from kaguan.cms.services.set_up import register_operator
 
@@ -100,6 +115,7 @@ def operator_add(request: Request, code: str, name: str, employer: str, roles: t
         name=name,
         institution=employer,
         roles=[Role(role) for role in roles],
+        level=Level[level.upper()],
     )
     request.show(result)
 
@@ -285,5 +301,5 @@ def audit_verify(question: Question) -> None:
 
 for command in counter.ON_CARDS:
     card.add_command(command)
-for group in counter.GROUPS:
+for group in (*counter.GROUPS, person, approval, access, activation):
     cms.add_command(group)
