@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from cms.evidence import DEVICE, FORM, PAPERS, STRANGE_DEVICE, centre, copies, hospital, signed, verdicts
+from cms.evidence import DEVICE, FORM, PAPERS, STRANGE_DEVICE, centre, copies, employ, hospital, signed, verdicts
 from cms.neighbours import neighbour_at
-from cms.town import CERT_NO, copied, shown
+from cms.town import BANK, CERT_NO, copied, shown
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import (
     Activation,
@@ -31,13 +31,15 @@ from kaguan.cms.rules.activation import ApplicationForm, Check, SealedCopy, Visi
 from kaguan.cms.rules.lifecycle import Application, BankFunction
 from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import ActivationWay, InstitutionKind
+from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.entry import owed_by
 from kaguan.cms.services.activation.evidence import register_verifier
 from kaguan.cms.services.activation.old_card import activate_by_old_card, show_old_card
 from kaguan.cms.services.activation.visit import register_visit
+from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
-from kaguan.cms.services.set_up import blacklist_institution, set_region
+from kaguan.cms.services.set_up import blacklist_institution, register_institution, set_region
 
 CARD, OTHER = "990100001", "990100002"
 OTHER_CERT_NO = "990101198811110028"
@@ -194,6 +196,18 @@ def test_a_bank_is_no_service_centre(delivered):
     with pytest.raises(NotEligible, match="service centre or at the authority"):
         at_centre(delivered.teller)
     assert state()[0] == Application.NOT_ENABLED
+
+
+@pytest.mark.acceptance("S4-31")
+def test_any_outlet_of_the_cards_bank_activates_it_and_others_say_where_to_go(delivered):
+    register_institution(
+        delivered.administrator, uuid4(), code="ICBC-2", name="2", kind=InstitutionKind.OUTLET, bank_code=BANK
+    )
+    employ(delivered, "teller3", "ICBC-2", Role.OUTLET_TELLER)
+    with pytest.raises(NotEligible, match=f"belongs to bank {BANK}: go to one of that bank's outlets"):
+        activate(delivered.other_bank_teller, uuid4(), card_no=CARD, document=shown())
+    done = activate(Actor("teller3", "ICBC-2"), uuid4(), card_no=CARD, document=shown())
+    assert (done.application, done.bank_function) == (Application.NORMAL, BankFunction.ACTIVE)
 
 
 @pytest.mark.acceptance("S2-4")

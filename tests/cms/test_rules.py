@@ -258,6 +258,9 @@ def test_a_region_is_its_settings():
         {"name": "x", "pin_tries": -1},
         {},
         {"name": "x", "pin_required_at": ["y"]},
+        {"name": "x", "approvals_needed": ["cancle"]},
+        {"name": "x", "centre_checks": ["iris"]},
+        {"name": "x", "activation_ways": ["by magic"]},
     ):
         with pytest.raises(RuleTableError):
             read_region(wrong)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
+
 from kaguan.apdu.errors import RuleBroken
 from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
@@ -91,7 +93,7 @@ def write_owed(desk: Desk, link: Link, request_id: UUID) -> ActivationState:
     owed = owed_by(identity.card_no)
     if owed is None:
         raise NotFound(f"card {identity.card_no} is owed no record")
-    chip = _planned(link, keys, identity.card_no, owed.at)
+    chip = _planned(link, keys, identity.card_no, timezone.localtime(owed.at))
     converse(link, write_insurance(keys, chip.slot, chip.after))
     return record_written(desk.actor, request_id, card_no=identity.card_no, chip=chip)
 

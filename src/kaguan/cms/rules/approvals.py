@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
-
-from kaguan.cms.rules.regions import RegionRules
 
 
 class Action(StrEnum):
@@ -22,6 +21,6 @@ class Action(StrEnum):
 ALWAYS: Final = frozenset({Action.CORRECT, Action.MERGE, Action.PURGE})
 
 
-def needs_second_person(action: Action, region: RegionRules) -> bool:
-    """Return whether nobody may do it alone there."""
-    return action in ALWAYS or action in region.approvals_needed
+def needs_second_person(action: Action, needed_here: Collection[str]) -> bool:
+    """Return whether nobody may do it alone where the region asks for approval of these."""
+    return action in ALWAYS or action in needed_here

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
+from kaguan.cms.rules.activation import Check
+from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.refusals import RuleTableError
 
 
@@ -64,7 +66,7 @@ class RegionRules:
     initial_password_must_change: bool = False
     activation_ways: tuple[str, ...] = tuple(ActivationWay)
     centre_documents: tuple[str, ...] = ("identity card", "social security card", "bank card")
-    centre_checks: tuple[str, ...] = ("face", "fingerprint")
+    centre_checks: tuple[str, ...] = tuple(Check)
     verdict_valid_minutes: int = 10
     old_card_valid_minutes: int = 10
     minor_below_years: int = 16
@@ -79,6 +81,8 @@ class RegionRules:
                 object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
         object.__setattr__(self, "banks", tuple(self.banks))
         object.__setattr__(self, "pin_required_at", tuple(InstitutionKind(kind) for kind in self.pin_required_at))
+        object.__setattr__(self, "approvals_needed", tuple(Action(name) for name in self.approvals_needed))
+        object.__setattr__(self, "centre_checks", tuple(Check(name) for name in self.centre_checks))
         object.__setattr__(self, "activation_ways", tuple(ActivationWay(way) for way in self.activation_ways))
         for field in fields(self):
             value = getattr(self, field.name)

@@ -142,7 +142,9 @@ class Case:
 
     def check_alone(self, action: Action) -> None:
         """Return when one person may do it in the actor's region, or two have agreed; refuse with NeedsSecondPerson."""
-        if self.approved is not action and needs_second_person(action, self.institution.region.rules()):
+        if self.approved is not action and needs_second_person(
+            action, self.institution.region.rules().approvals_needed
+        ):
             raise NeedsSecondPerson(f"to {action} needs a second person here: ask for approval")
 
     def check_not_own(self, holder_id: int) -> None:

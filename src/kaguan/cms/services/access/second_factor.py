@@ -62,9 +62,11 @@ def code_is_right(credential: Credential, code: str, at: datetime) -> bool:
     generator = pyotp.TOTP(base64.b32encode(secret.reveal()).decode(), interval=_STEP_SECONDS)
     now = int(at.timestamp()) // _STEP_SECONDS
     right = [
-        step for step in (now - 1, now, now + 1) if hmac.compare_digest(generator.generate_otp(step), f"{code:>6}"[:6])
+        step
+        for step in (now - 1, now, now + 1)
+        if hmac.compare_digest(generator.generate_otp(step).encode(), code.encode())
     ]
-    if len(code) != generator.digits or not right or right[0] <= credential.second_factor_step:
+    if not right or right[0] <= credential.second_factor_step:
         return False
     credential.second_factor_step = right[0]
     return True
