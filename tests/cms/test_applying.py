@@ -24,6 +24,7 @@ from cms.wishes import (
     in_person,
     ordered,
     row,
+    under_guard,
 )
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import AuditEntry, Card, CardEvent, CardRequest, Holder, Operator, Region
@@ -45,6 +46,7 @@ from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.departures import register_departure
 from kaguan.cms.services.issue import hand_over
 from kaguan.cms.services.lock import seal
+from kaguan.cms.services.people.guardians import end_guardianship
 from kaguan.cms.services.production import order_requests
 from kaguan.cms.services.requests import (
     apply,
@@ -194,7 +196,7 @@ def test_a_proxy_applies_for_an_adult_and_a_guardian_for_a_child(town):
     applied(town, presence=in_person(way=ApplicationWay.PROXY, agent=replace(FATHER, relation=Relation.PROXY)))
     assert CardRequest.objects.get().agent_relation == Relation.PROXY
     child = a_child()
-    enrol(child)
+    under_guard(town, enrol(child))
     with pytest.raises(NotEligible, match="for a minor a guardian"):
         applied(town, child)
     applied(town, child, presence=in_person(child, agent=FATHER))
@@ -325,8 +327,12 @@ def test_who_did_not_collect_a_card_applies_again(town):
 
 def test_a_childs_card_is_handed_to_a_guardian(town):
     child = a_child()
-    enrol(child)
-    request_id = applied(town, child, presence=in_person(child, agent=FATHER))
+    ward = enrol(child)
+    presence = in_person(child, agent=FATHER)
+    with pytest.raises(NotEligible, match="not registered as a guardian"):
+        applied(town, child, presence=presence)
+    guardian_id = under_guard(town, ward)
+    request_id = applied(town, child, presence=presence)
     check_request(town.supervisor, uuid4(), card_request_id=request_id)
     order_requests(town.clerk, uuid4(), order_no="R1", rows=[row(request_id, "990100001")])
     town.receive("990100001", child.cert_no, child.name)
@@ -350,6 +356,10 @@ def test_a_childs_card_is_handed_to_a_guardian(town):
     Operator.objects.filter(code="teller2").update(holder=father)
     with pytest.raises(NeedsSecondPerson, match="for themselves"):
         give(town.second_teller)
+    end_guardianship(town.clerk, uuid4(), holder_id=ward.pk, guardian_id=guardian_id)
+    with pytest.raises(NotEligible, match="under 16: a guardian"):
+        give()
+    under_guard(town, ward)
     assert give().production == Production.HANDED_OVER
     told = CardEvent.objects.get(event="hand_over").detail
     assert told == {"verdict": "same person", "guardian": Relation.FATHER_OF_SON}

@@ -194,6 +194,9 @@ GUARDED = [
     "cms_auditentry",
     "cms_reconciliation",
     "cms_regionversion",
+    "cms_approvaldecision",
+    "cms_merge",
+    "cms_verifierverdict",
 ]
 
 

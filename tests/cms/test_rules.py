@@ -48,6 +48,10 @@ WILLING = Circumstances(
     delivered=True,
     days_passed=10,
     days_needed=10,
+    site_designated=True,
+    evidence_complete=True,
+    old_card_shown=True,
+    holder_signed_in=True,
 )
 
 
@@ -130,6 +134,18 @@ UNWILLING = {
     Guard.TIME_PASSED: {"days_passed": 9},
     Guard.EXPIRED: {"expired": False},
     Guard.RENEWAL_DUE: {"days_left": 181},
+    Guard.AT_CENTRE: {"site_kind": InstitutionKind.OUTLET},
+    Guard.AT_HOSPITAL: {"site_designated": False},
+    Guard.AT_PHARMACY: {"site_blacklisted": True},
+    Guard.EVIDENCE_COMPLETE: {"evidence_complete": False},
+    Guard.OLD_CARD_SHOWN: {"old_card_shown": False},
+    Guard.HOLDER_SIGNED_IN: {"holder_signed_in": False},
+}
+WILLING_FOR = {
+    Guard.NO_RESETS_LEFT: {"pin_resets_done": 10},
+    Guard.AT_CENTRE: {"site_kind": InstitutionKind.CENTRE},
+    Guard.AT_HOSPITAL: {"site_kind": InstitutionKind.HOSPITAL},
+    Guard.AT_PHARMACY: {"site_kind": InstitutionKind.PHARMACY},
 }
 ASKED = [(axis, step, guard) for axis in AXES for step in axis.transitions for guard in step.guards]
 
@@ -138,11 +154,12 @@ ASKED = [(axis, step, guard) for axis in AXES for step in axis.transitions for g
 def test_every_guard_of_every_row_can_refuse(axis, step, guard):
     willing = replace(
         WILLING,
-        pin_resets_done=10 if Guard.NO_RESETS_LEFT in step.guards else 0,
         expired=Guard.EXPIRED in step.guards,
         delivered=Guard.NOT_DELIVERED not in step.guards,
         application_ended=Guard.CARD_ENDED in step.guards,
     )
+    for asked in WILLING_FOR.keys() & set(step.guards):
+        willing = replace(willing, **WILLING_FOR[asked])
     reason = min(step.reasons, default="")
     for source in step.sources:
         assert axis.step(source, step.event, willing, reason=reason) is step
@@ -256,6 +273,9 @@ def test_a_region_is_its_settings():
         {"name": "x", "pin_tries": -1},
         {},
         {"name": "x", "pin_required_at": ["y"]},
+        {"name": "x", "approvals_needed": ["cancle"]},
+        {"name": "x", "activation_checks": ["iris"]},
+        {"name": "x", "activate_channels": ["by magic"]},
     ):
         with pytest.raises(RuleTableError):
             read_region(wrong)

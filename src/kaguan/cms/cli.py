@@ -12,19 +12,23 @@ from uuid import uuid4
 import click
 
 from kaguan.apdu.errors import InputError
+from kaguan.cms.access.cli import access
+from kaguan.cms.activating.cli import activation
 from kaguan.cms.applying import cli as applying
 from kaguan.cms.applying.cli import names_agent
+from kaguan.cms.approving.cli import approval
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
+from kaguan.cms.people.cli import person
 from kaguan.cms.regions.cli import region
 from kaguan.cms.rules.applying import Agent
 from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
-from kaguan.cms.rules.rights import Role
+from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.store import open_store
 from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
@@ -68,9 +72,12 @@ def institution() -> None:
 @click.option("--name", required=True)
 @click.option("--kind", type=click.Choice([kind.value for kind in InstitutionKind]), required=True)
 @click.option("--bank-code", default="", help="Of a bank, or of the bank that an outlet belongs to.")
+@click.option("--parent", default="", help="Code of the institution that it belongs to.")
 @click.option("--designated", is_flag=True, help="A clinic, hospital or pharmacy where the medical card pays.")
 @changes
-def institution_add(request: Request, code: str, name: str, kind: str, bank_code: str, *, designated: bool) -> None:
+def institution_add(
+    request: Request, code: str, name: str, kind: str, bank_code: str, parent: str, *, designated: bool
+) -> None:
     """Put the institution CODE on the books."""
     from kaguan.cms.services.set_up import register_institution
 
@@ -81,6 +88,7 @@ def institution_add(request: Request, code: str, name: str, kind: str, bank_code
         name=name,
         kind=InstitutionKind(kind),
         bank_code=bank_code,
+        parent=parent,
         designated=designated,
     )
     request.show(result)
@@ -95,9 +103,16 @@ def operator() -> None:
 @click.argument("code")
 @click.option("--name", required=True)
 @click.option("--at", "employer", required=True, help="Code of the institution that employs them.")
+@click.option(
+    "--level",
+    type=click.Choice([level.name.lower() for level in Level]),
+    default="teller",
+    show_default=True,
+    help="How far they answer for colleagues.",
+)
 @click.option("--role", "roles", type=click.Choice([role.value for role in Role]), multiple=True, required=True)
 @changes
-def operator_add(request: Request, code: str, name: str, employer: str, roles: tuple[str, ...]) -> None:
+def operator_add(request: Request, code: str, name: str, employer: str, level: str, roles: tuple[str, ...]) -> None:
     """Let the operator CODE work."""
     from kaguan.cms.services.set_up import register_operator
 
@@ -108,6 +123,7 @@ def operator_add(request: Request, code: str, name: str, employer: str, roles: t
         name=name,
         institution=employer,
         roles=[Role(role) for role in roles],
+        level=Level[level.upper()],
     )
     request.show(result)
 
@@ -309,7 +325,8 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, *counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
+    (cms, (region, person, approval, access, activation)),
+    (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:
         group.add_command(command)

@@ -9,7 +9,7 @@ or was used by another transfer on the books; a number that is used up and prove
 Law 4. A card is believed only after INTERNAL AUTHENTICATE, and only when the books know it by the same number.
 Law 5. While something is open on a card nothing new begins with it, and no PIN is tried before the rules agree.
 
-What is done in several steps stands in `counter/`: the desk, loads and purchases.
+What is done in several steps stands in `counter/`: the desk, activations, loads and purchases.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from uuid import UUID
 
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
-from kaguan.cms.counter import loads, purchases
+from kaguan.cms.counter import activations, loads, purchases
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
+from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.purchases import Item
+from kaguan.cms.services.activation.centre import activate_at_centre
+from kaguan.cms.services.activation.entry import ActivationState
+from kaguan.cms.services.activation.old_card import OldCardShown, activate_by_old_card, show_old_card
+from kaguan.cms.services.activation.visit import RegisteredVisit
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.loss import card_being_blocked, confirm_blocked, order_block, presume_blocked
@@ -66,10 +71,98 @@ class PinTries:
 class Outlet(Desk):
     """Everything that is done at a counter with a card in its reader."""
 
-    def activate(self, link: Link, request_id: UUID, document: Document) -> CardState:
-        """The card in the reader is in normal use. Refuses as `services.issue.activate`."""
+    def activate(self, link: Link, request_id: UUID, document: Document) -> ActivationState:
+        """The card in the reader is in normal use, and says so on its chip.
+
+        Asked again under the same id it is told what became of it; one whose answer was lost is recovered first.
+
+        Raises:
+            RuleBroken: as `services.issue.activate`, before the card is touched; or the books refuse afterwards, and
+                the chip is as it was.
+            CardRefused: the card did not take the record, and the activation is cancelled.
+            LinkError: nobody knows whether it took it; the activation is open until `recover_activation`.
+        """
+        return activations.activate(
+            self,
+            link,
+            request_id,
+            lambda card_no, chip: activate(self.actor, request_id, card_no=card_no, document=document, chip=chip),
+        )
+
+    def activate_at_centre(
+        self,
+        link: Link,
+        request_id: UUID,
+        document: Document,
+        form: ApplicationForm,
+        copies: Sequence[SealedCopy],
+        verdicts: Sequence[SignedVerdict],
+    ) -> ActivationState:
+        """The same at a service centre. Raises as `activate`, and as `services.activation.centre`."""
+        return activations.activate(
+            self,
+            link,
+            request_id,
+            lambda card_no, chip: activate_at_centre(
+                self.actor,
+                request_id,
+                card_no=card_no,
+                document=document,
+                form=form,
+                copies=list(copies),
+                verdicts=list(verdicts),
+                chip=chip,
+            ),
+        )
+
+    def register_visit(self, link: Link, request_id: UUID, visit: Visit, registration_no: str) -> RegisteredVisit:
+        """The visit is registered with the card in the reader, which is in use from the first one on.
+
+        Raises as `activate`, and as `services.activation.visit`.
+        """
+        return activations.register(self, link, request_id, visit, registration_no)
+
+    def show_old_card(self, link: Link, request_id: UUID) -> OldCardShown:
+        """The old card in the reader was read here; its holder's new one may follow.
+
+        Raises as `services.activation.old_card.show_old_card`.
+        """
         identity, _ = self.identify(link)
-        return activate(self.actor, request_id, card_no=identity.card_no, document=document)
+        holder = Card.objects.get(pk=identity.card_no).holder
+        return show_old_card(
+            self.actor,
+            request_id,
+            old_card_no=identity.card_no,
+            cert_type=holder.cert_type,
+            cert_no=holder.cert_no,
+            terminal_no=self.terminal.hex().upper(),
+        )
+
+    def activate_by_old_card(self, link: Link, request_id: UUID) -> ActivationState:
+        """The new card in the reader is in use, for the old one was here just before. Raises as `activate`."""
+        terminal_no = self.terminal.hex().upper()
+        return activations.activate(
+            self,
+            link,
+            request_id,
+            lambda card_no, chip: activate_by_old_card(
+                self.actor, request_id, card_no=card_no, terminal_no=terminal_no, chip=chip
+            ),
+        )
+
+    def recover_activation(self, link: Link, activation_id: UUID) -> ActivationState:
+        """The open activation is done when the chip has its record, and cancelled when it has the old one.
+
+        Raises:
+            NotFound, AlreadyResolved: there is no such open activation.
+            NotEligible: another card is in the reader.
+            NeedsReconciliation: the chip has neither; still open.
+        """
+        return activations.recover(self, link, activation_id)
+
+    def write_owed_record(self, link: Link, request_id: UUID) -> ActivationState:
+        """The card in the reader has the record that an activation elsewhere owed it. Refuses with NotFound."""
+        return activations.write_owed(self, link, request_id)
 
     def change_pin(self, link: Link, request_id: UUID, old: Pin, new: Pin) -> CardState:
         """The card's PIN is the new one, and the books know that the holder chose it.

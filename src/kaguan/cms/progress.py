@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kaguan.cms.models import Card, CardRequest, Reminder, TemporaryCard
+from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
+from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.production import CheckFailure, Production
 from kaguan.cms.rules.progress import Progress, progress_of
-from kaguan.cms.services.case import find_holder
+from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.services.requests import OPEN
 
 
@@ -17,7 +18,9 @@ def progress_record(cert_type: str, cert_no: str) -> Record:
 
     Refuses with NotFound when nobody has that document.
     """
-    holder = find_holder(cert_type, cert_no)
+    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk").first()
+    if holder is None:
+        raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
     request = CardRequest.objects.filter(holder=holder).order_by("-applied_at").first()
     card = Card.objects.filter(holder=holder).order_by("-issue_date", "-card_no").first()
     record: Record = {"progress": Progress.NONE.value}

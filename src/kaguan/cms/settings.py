@@ -1,7 +1,8 @@
 """Django settings of card management, embedded: one SQLite file, no web server.
 
 `KAGUAN_DB` names the database file. `KAGUAN_SECRET_KEY` fixes the secret key; without it every process draws
-its own, which is enough as long as nothing signed outlives the process.
+its own, which is enough as long as nothing signed outlives the process. Second factors are sealed under it, so they
+need a fixed one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def database_settings(database: str) -> dict[str, Any]:
 
 SECRET_KEY = os.environ.get("KAGUAN_SECRET_KEY") or secrets.token_hex(32)
 DATABASES = {"default": database_settings(os.environ.get(DATABASE_VARIABLE) or DEFAULT_DATABASE)}
+SECOND_FACTOR_SECRET = os.environ.get("KAGUAN_SECRET_KEY", "")
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 INSTALLED_APPS = ["kaguan.cms"]
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"

@@ -15,6 +15,7 @@ from kaguan.cms.models import Card
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.pin import record_pin_blocked
+from kaguan.cms.services.scope import regions_seen_from
 from kaguan.personalization.keystore import require_fitting
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import prove_genuine
@@ -56,7 +57,8 @@ class Desk:
         identity = converse(link, read_identity(self.profile, keys_of))
         keys = keys_of(identity.region)
         converse(link, prove_genuine(keys, self.random(8), self.random(8)))
-        card = Card.objects.filter(pk=identity.card_no).first()
+        regions = regions_seen_from(self.actor.institution)
+        card = Card.objects.filter(pk=identity.card_no, region__in=regions).first()
         if card is None:
             raise NotFound(f"no card {identity.card_no} is on the books")
         if card.card_ident_code != identity.card_ident_code:

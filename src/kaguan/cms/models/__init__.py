@@ -1,33 +1,69 @@
 """What is kept: places, people, cards, books and records."""
 
+from kaguan.cms.models.access import (
+    Credential,
+    DayClose,
+    FormerPassword,
+    HolderCredential,
+    Session,
+    SourceFailures,
+)
+from kaguan.cms.models.activations import Activation, DocumentCopy, OldCardSeen, Verifier, VerifierVerdict
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.people import Holder, Operator
+from kaguan.cms.models.personal import (
+    Approval,
+    ApprovalDecision,
+    Guardian,
+    HolderChange,
+    HolderDetails,
+    HolderPhoto,
+    Merge,
+)
 from kaguan.cms.models.places import Institution, Region, Terminal
 from kaguan.cms.models.records import AuditEntry, Receipt
 from kaguan.cms.models.regions import RegionVersion
 
 __all__ = [
     "Account",
+    "Activation",
+    "Approval",
+    "ApprovalDecision",
     "AuditEntry",
     "Card",
     "CardEvent",
     "CardOrder",
     "CardRequest",
     "Contribution",
+    "Credential",
+    "DayClose",
     "Departure",
+    "DocumentCopy",
     "Entry",
+    "FormerPassword",
+    "Guardian",
     "Holder",
+    "HolderChange",
+    "HolderCredential",
+    "HolderDetails",
+    "HolderPhoto",
     "Institution",
+    "Merge",
+    "OldCardSeen",
     "Operator",
     "Receipt",
     "Reconciliation",
     "Region",
     "RegionVersion",
     "Reminder",
+    "Session",
+    "SourceFailures",
     "StockItem",
     "TemporaryCard",
     "Terminal",
     "Transfer",
+    "Verifier",
+    "VerifierVerdict",
 ]

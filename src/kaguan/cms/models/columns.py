@@ -19,3 +19,5 @@ if TYPE_CHECKING:
     Moment = models.DateTimeField[datetime, datetime]
     OptionalMoment = models.DateTimeField[datetime | None, datetime | None]
     Uuid = models.UUIDField[UUID, UUID]
+    OptionalUuid = models.UUIDField[UUID | None, UUID | None]
+    Bytes = models.BinaryField[bytes, bytes]

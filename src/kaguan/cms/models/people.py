@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.rules.rights import Level
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Flag, Json, Text
@@ -21,7 +22,10 @@ class Holder(models.Model):
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["cert_type", "cert_no"], name="one_holder_a_document"),)
+        constraints = (
+            # A person may be on the books of two cities, and neither learns of the other.
+            models.UniqueConstraint(fields=["region", "cert_type", "cert_no"], name="one_holder_a_document"),
+        )
 
     def __str__(self) -> str:
         """Name the holder by number, so that no log shows who it is."""
@@ -35,6 +39,7 @@ class Operator(models.Model):
     name: Text = models.CharField(max_length=100)
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
     roles: Json = models.JSONField(default=list)
+    level: Text = models.CharField(max_length=1, default=Level.TELLER.value)
     active: Flag = models.BooleanField(default=True)
     holder: models.ForeignKey[Holder | None, Holder | None] = models.ForeignKey(Holder, models.PROTECT, null=True)
     holder_id: int | None

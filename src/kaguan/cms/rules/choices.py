@@ -12,6 +12,7 @@ class InstitutionKind(StrEnum):
     BANK = "bank"
     OUTLET = "outlet"
     BUREAU = "bureau"
+    CENTRE = "centre"
     CLINIC = "clinic"
     HOSPITAL = "hospital"
     PHARMACY = "pharmacy"
@@ -103,3 +104,10 @@ class Reimbursement(StrEnum):
 
     DIRECT = "direct"
     BANK_CLAIM = "claim at the bank"
+
+
+class Check(StrEnum):
+    """What a verifier compares."""
+
+    FACE = "face"
+    FINGERPRINT = "fingerprint"

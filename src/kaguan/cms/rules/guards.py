@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from kaguan.cms.rules.regions import DEFAULT_REGION, RegionRules
+from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, RegionRules
 
 
 class Verdict(StrEnum):
@@ -42,6 +42,12 @@ class Circumstances:
     days_left: int = 0
     days_passed: int = 0
     days_needed: int | None = None
+    site_kind: str = ""
+    site_designated: bool = False
+    site_blacklisted: bool = False
+    evidence_complete: bool = False
+    old_card_shown: bool = False
+    holder_signed_in: bool = False
 
 
 class Guard(StrEnum):
@@ -63,6 +69,12 @@ class Guard(StrEnum):
     TIME_PASSED = "time passed"
     EXPIRED = "expired"
     RENEWAL_DUE = "renewal due"
+    AT_CENTRE = "at a centre"
+    AT_HOSPITAL = "at a designated hospital"
+    AT_PHARMACY = "at a designated pharmacy"
+    EVIDENCE_COMPLETE = "evidence complete"
+    OLD_CARD_SHOWN = "old card shown"
+    HOLDER_SIGNED_IN = "holder signed in"
 
 
 def _own_bank(now: Circumstances) -> str | None:
@@ -74,7 +86,7 @@ def _own_bank(now: Circumstances) -> str | None:
 def _original_document(now: Circumstances) -> str | None:
     if not now.document_is_original:
         return "the original identity document has to be shown, not a copy"
-    return None if now.document_is_holders else "the document shown is not the holder's"
+    return None if now.document_is_holders else "the document shown is not the holder's, nor for a minor a guardian's"
 
 
 def _person_checked(now: Circumstances) -> str | None:
@@ -146,6 +158,40 @@ def _renewal_due(now: Circumstances) -> str | None:
     return f"the card is valid for {now.days_left} more days: it can be renewed in the last {now.region.renewal_days}"
 
 
+def _at_centre(now: Circumstances) -> str | None:
+    if now.site_kind in {InstitutionKind.CENTRE, InstitutionKind.AUTHORITY}:
+        return None
+    return "this is done at a card service centre or at the authority"
+
+
+def _at_designated(now: Circumstances, kinds: frozenset[InstitutionKind], what: str) -> str | None:
+    if now.site_kind not in kinds:
+        return f"this is done at a designated {what}"
+    if now.site_blacklisted or not now.site_designated:
+        return f"this {what} is not designated, or is on the dishonesty blacklist"
+    return None
+
+
+def _at_hospital(now: Circumstances) -> str | None:
+    return _at_designated(now, frozenset({InstitutionKind.HOSPITAL, InstitutionKind.CLINIC}), "hospital")
+
+
+def _at_pharmacy(now: Circumstances) -> str | None:
+    return _at_designated(now, frozenset({InstitutionKind.PHARMACY}), "pharmacy")
+
+
+def _evidence_complete(now: Circumstances) -> str | None:
+    return None if now.evidence_complete else "form, copies and verdicts are not complete"
+
+
+def _old_card_shown(now: Circumstances) -> str | None:
+    return None if now.old_card_shown else "the same person's old card has to be read here first, then the new one"
+
+
+def _holder_signed_in(now: Circumstances) -> str | None:
+    return None if now.holder_signed_in else "the holder in person has to be signed in"
+
+
 GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingProxyType(
     {
         Guard.OWN_BANK: _own_bank,
@@ -164,5 +210,11 @@ GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingPr
         Guard.TIME_PASSED: _time_passed,
         Guard.EXPIRED: _expired,
         Guard.RENEWAL_DUE: _renewal_due,
+        Guard.AT_CENTRE: _at_centre,
+        Guard.AT_HOSPITAL: _at_hospital,
+        Guard.AT_PHARMACY: _at_pharmacy,
+        Guard.EVIDENCE_COMPLETE: _evidence_complete,
+        Guard.OLD_CARD_SHOWN: _old_card_shown,
+        Guard.HOLDER_SIGNED_IN: _holder_signed_in,
     }
 )

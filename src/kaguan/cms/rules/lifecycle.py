@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from kaguan.cms.rules.activation import ActivationWay
 from kaguan.cms.rules.axis import Axis, row
 from kaguan.cms.rules.axis import validate as validate_axes
 from kaguan.cms.rules.guards import Guard
@@ -102,6 +103,18 @@ class LockReason(StrEnum):
 
 _OPEN: Final = [state for state in Application if state is not Application.CANCELLED]
 
+_ALIVE: Final = (Guard.PREDECESSOR_CLOSED, Guard.NOT_EXPIRED)
+_OTHER_WAYS: Final = (
+    (
+        ActivationWay.SERVICE_CENTRE,
+        Right.ACTIVATE,
+        (Guard.AT_CENTRE, Guard.ORIGINAL_DOCUMENT, Guard.GUARDIAN_PRESENT, Guard.EVIDENCE_COMPLETE),
+    ),
+    (ActivationWay.FIRST_REGISTRATION, Right.ACTIVATE_BY_USE, (Guard.AT_HOSPITAL,)),
+    (ActivationWay.OLD_CARD, Right.ACTIVATE_BY_USE, (Guard.AT_PHARMACY, Guard.OLD_CARD_SHOWN)),
+    (ActivationWay.ONLINE, Right.SERVE_ONLINE, (Guard.HOLDER_SIGNED_IN,)),
+)
+
 APPLICATION: Final = Axis(
     name="application",
     states=Application,
@@ -116,8 +129,13 @@ APPLICATION: Final = Axis(
             Guard.DELIVERED,
             Guard.OWN_BANK,
             Guard.ORIGINAL_DOCUMENT,
+            Guard.GUARDIAN_PRESENT,
             Guard.PREDECESSOR_CLOSED,
             Guard.NOT_EXPIRED,
+        ),
+        *(
+            row(way, [Application.NOT_ENABLED], Application.NORMAL, right, Guard.DELIVERED, *guards, *_ALIVE)
+            for way, right, guards in _OTHER_WAYS
         ),
         row("seal", [Application.NOT_ENABLED], Application.SEALED, Right.CANCEL, Guard.NOT_DELIVERED),
         row(
@@ -137,6 +155,7 @@ APPLICATION: Final = Axis(
             Right.LOSS,
             Guard.RELEASE_ALLOWED,
             Guard.ORIGINAL_DOCUMENT,
+            Guard.GUARDIAN_PRESENT,
             Guard.NOT_EXPIRED,
         ),
         row("lapse", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.TIME_PASSED),
@@ -149,6 +168,7 @@ APPLICATION: Final = Axis(
             Application.FORMAL_LOSS,
             Right.LOSS,
             Guard.ORIGINAL_DOCUMENT,
+            Guard.GUARDIAN_PRESENT,
         ),
         row("lock", [Application.NORMAL], Application.LOCKED, Right.LOCK, reasons=LockReason),
         row("unlock", [Application.LOCKED], Application.NORMAL, Right.LOCK),
@@ -230,6 +250,7 @@ PIN: Final = Axis(
             Pin.SET,
             Right.PIN,
             Guard.ORIGINAL_DOCUMENT,
+            Guard.GUARDIAN_PRESENT,
             Guard.RESETS_LEFT,
         ),
         row("void", [Pin.BLOCKED], Pin.VOID, Right.PIN, Guard.NO_RESETS_LEFT),

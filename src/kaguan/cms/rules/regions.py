@@ -12,7 +12,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
+from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.choices import (
+    Check,
     Demand,
     DocumentCopy,
     InitialPassword,
@@ -41,12 +43,17 @@ _CHANNELS: Final = Several(Choice(Channel))
 _COPIES: Final = Several(Choice(DocumentCopy))
 _COUNTERS: Final = (Channel.SERVICE_CENTRE, Channel.BANK_OUTLET)
 _FROM_AFAR: Final = (Channel.WEBSITE, Channel.APP, Channel.WECHAT, Channel.PHONE, Channel.SMS)
+_MINUTES: Final = Whole(1, 1_440)
+_PIXELS: Final = Whole(1, 10_000)
 _IN_PERSON: Final = (DocumentCopy.IDENTITY_ORIGINAL,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRules(CardSettings):
-    """One region's settings on one day: those of cards and money, and those of the people who ask for them."""
+    """One region's settings on one day: those of cards and money, and those of the people who ask for them.
+
+    `sign_in_lock_seconds` is how long an account is locked at first after too many failures; each more doubles it.
+    """
 
     guardian_below_years: int = setting(
         "documents", Whole(0, 18), "C", "who is younger acts through a guardian", default=16
@@ -135,6 +142,52 @@ class RegionRules(CardSettings):
     go_live_on: date | None = setting(
         "activation", OrNever(Day()), "C", "from this day the region issues the national unified card", default=None
     )
+
+    activation_checks: tuple[Check, ...] = setting(
+        "activation",
+        Several(Choice(Check)),
+        "C",
+        "what a service centre compares before it activates a card",
+        default=tuple(Check),
+    )
+    verdict_valid_minutes: int = setting(
+        "activation", _MINUTES, "GUESS", "how long what a device has compared counts", default=10
+    )
+    old_card_valid_minutes: int = setting(
+        "activation", _MINUTES, "GUESS", "how long after the old card the new one has to be read", default=10
+    )
+
+    approvals_needed: tuple[Action, ...] = setting(
+        "approvals",
+        Several(Choice(Action)),
+        "GUESS",
+        "steps that need a second person here, besides those that always do",
+        default=(),
+    )
+    approval_valid_days: int = setting(
+        "approvals", Whole(1, 365), "GUESS", "who asks for approval waits so many days at most", default=7
+    )
+
+    password_valid_days: int = setting(
+        "sign_in", Whole(1, 3_650), "GUESS", "an operator's password is changed after so many days", default=90
+    )
+    passwords_remembered: int = setting(
+        "sign_in", Whole(0, 100), "GUESS", "so many former passwords are not taken again", default=5
+    )
+    sign_in_failures_allowed: int = setting(
+        "sign_in", Whole(1, 100), "GUESS", "wrong passwords in a row that lock an account", default=5
+    )
+    sign_in_lock_seconds: int = setting(
+        "sign_in", Whole(1, 86_400), "GUESS", "how long the first lock lasts", default=60
+    )
+    session_idle_minutes: int = setting(
+        "sign_in", _MINUTES, "GUESS", "a session ends when nothing was asked for so long", default=15
+    )
+    session_hours: int = setting("sign_in", Whole(1, 168), "GUESS", "a session ends after so many hours", default=10)
+
+    photo_width_pixels: int = setting("photo", _PIXELS, "C", "width of a holder's photo", default=358)
+    photo_height_pixels: int = setting("photo", _PIXELS, "C", "its height", default=441)
+    photo_most_bytes: int = setting("photo", Whole(1_000, 10_000_000), "C", "how large it may be", default=60_000)
 
     def __post_init__(self) -> None:
         """Hold typed values also when the settings were read from JSON, and values that fit together only."""

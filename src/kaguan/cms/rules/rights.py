@@ -29,6 +29,13 @@ class Right(StrEnum):
     PURCHASE = "purchase"
     RECONCILE = "reconcile"
     APPROVE = "approve"
+    ENROL = "enrol people"
+    UNMASK = "see personal data unmasked"
+    PURGE = "purge people"
+    ACTIVATE_BY_USE = "activate by use"
+    USE_READER = "work with a card in a reader"
+    SERVE_ONLINE = "serve holders online"
+    CLOSE_DAY = "close the day"
 
 
 class Role(StrEnum):
@@ -41,11 +48,25 @@ class Role(StrEnum):
     CASHIER = "cashier"
     HOTLINE = "hotline"
     CLOCK = "clock"
+    OUTLET_HEAD = "outlet head"
+    CENTRE_CLERK = "service centre clerk"
+    PORTAL = "portal"
+
+
+class Level(StrEnum):
+    """How far an operator's work on colleagues and their days reaches, by the codes of the Jiaxing platform."""
+
+    TELLER = "0"
+    OUTLET = "1"
+    OUTLET_AND_BELOW = "2"
+    ORGANISATION = "3"
+    ORGANISATION_AND_BELOW = "4"
+    ADMINISTRATOR = "9"
 
 
 RIGHTS_OF: Final = MappingProxyType(
     {
-        Role.ADMINISTRATOR: frozenset({Right.SET_UP}),
+        Role.ADMINISTRATOR: frozenset({Right.SET_UP, Right.CLOSE_DAY}),
         Role.AUTHORITY_CLERK: frozenset(
             {
                 Right.APPLY,
@@ -58,6 +79,9 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.SCRAP,
                 Right.CREDIT,
                 Right.RECONCILE,
+                Right.ENROL,
+                Right.UNMASK,
+                Right.PURGE,
             }
         ),
         Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
@@ -71,11 +95,18 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.LOSS,
                 Right.REPLACE,
                 Right.LOAD,
+                Right.ENROL,
+                Right.USE_READER,
             }
         ),
-        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN}),
+        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
         Role.HOTLINE: frozenset({Right.LOSS}),
         Role.CLOCK: frozenset({Right.CLOCK, Right.LOSS}),
+        Role.OUTLET_HEAD: frozenset({Right.CLOSE_DAY, Right.UNMASK}),
+        Role.CENTRE_CLERK: frozenset(
+            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL, Right.USE_READER}
+        ),
+        Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
     }
 )
 

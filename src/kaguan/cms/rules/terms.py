@@ -42,16 +42,6 @@ class Sex(StrEnum):
     UNSPECIFIED = "9"
 
 
-class Relation(StrEnum):
-    """What a minor is to the guardian who acts for them."""
-
-    SON_OF_FATHER = "son of the father"
-    DAUGHTER_OF_FATHER = "daughter of the father"
-    SON_OF_MOTHER = "son of the mother"
-    DAUGHTER_OF_MOTHER = "daughter of the mother"
-    WARD = "ward"
-
-
 class Bank(StrEnum):
     """A bank, by its number."""
 

@@ -7,12 +7,14 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Case as Ranked
+from django.db.models import QuerySet, When
 from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.models import Card, CardEvent, Holder, Institution, Operator
-from kaguan.cms.rules.ages import is_under
+from kaguan.cms.models import Card, CardEvent, Holder, Institution, Merge, Operator
 from kaguan.cms.rules.applying import Agent, is_guardian
+from kaguan.cms.rules.approvals import Action, needs_second_person
 from kaguan.cms.rules.axis import Axis, Transition
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
@@ -33,6 +35,8 @@ from kaguan.cms.rules.refusals import (
     NotFound,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.services.minors import is_guardian_of, is_minor
+from kaguan.cms.services.scope import regions_in_reach
 
 COLUMN_OF: Final = {
     PRODUCTION.name: "production",
@@ -70,6 +74,15 @@ class Case:
     request_id: UUID
     at: datetime
     notes: dict[str, object]
+    approved: Action | None = None
+    _regions: frozenset[str] = frozenset()
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """The codes of the regions that exist for the actor; what lies in others is not found."""
+        if not self._regions:
+            self._regions = regions_in_reach(self.institution)
+        return self._regions
 
     @property
     def today(self) -> date:
@@ -82,7 +95,7 @@ class Case:
 
     def card(self, card_no: str) -> Card:
         """Return the card, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
-        card = Card.objects.select_for_update().filter(pk=card_no).first()
+        card = Card.objects.select_for_update().filter(pk=card_no, region__in=self.regions).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
@@ -96,6 +109,48 @@ class Case:
         if card.valid_until < self.today:
             raise NotEligible(f"card {card_no} expired on {card.valid_until}")
         return card
+
+    def holder(self, cert_type: str, cert_no: str) -> Holder:
+        """Return the person with that document, under the name that a merge left; refuse with NotFound."""
+        holder = self.known_holder(cert_type, cert_no)
+        if holder is None:
+            raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
+        return holder
+
+    def known_holder(self, cert_type: str, cert_no: str) -> Holder | None:
+        """Return the person with that document, as `holder` does, or None."""
+        return self._known(Holder.objects.filter(cert_type=cert_type, cert_no=cert_no))
+
+    def person(self, holder_id: int) -> Holder:
+        """Return the person by number, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        holder = self._known(Holder.objects.select_for_update().filter(pk=holder_id))
+        if holder is None:
+            raise NotFound(f"no person {holder_id} is on the books")
+        self.note(holder=holder.pk)
+        self.check_not_own(holder.pk)
+        return holder
+
+    def _known(self, holders: QuerySet[Holder]) -> Holder | None:
+        """Return the one that exists for the actor, their own region's first; the survivor where it was merged."""
+        own_first = Ranked(When(region=self.institution.region, then=0), default=1)
+        holder = holders.filter(region__in=self.regions).order_by(own_first, "pk").first()
+        while holder is not None and (merge := Merge.objects.filter(merged=holder).first()) is not None:
+            holder = merge.survivor
+        return holder
+
+    def find_institution(self, code: str) -> Institution:
+        """Return the institution with that code in a region of the actor's; refuse with NotFound."""
+        institution = Institution.objects.filter(pk=code, region__in=self.regions).first()
+        if institution is None:
+            raise NotFound(f"no institution {code!r} is on the books")
+        return institution
+
+    def check_alone(self, action: Action) -> None:
+        """Return when one person may do it in the actor's region, or two have agreed; refuse with NeedsSecondPerson."""
+        if self.approved is not action and needs_second_person(
+            action, self.institution.region.rules().approvals_needed
+        ):
+            raise NeedsSecondPerson(f"to {action} needs a second person here: ask for approval")
 
     def check_not_own(self, holder_id: int) -> None:
         """Return when the holder is not the operator in person; refuse with NeedsSecondPerson otherwise."""
@@ -118,19 +173,26 @@ class Case:
     ) -> Circumstances:
         """Return what the guards of the card's transitions look at."""
         holder, region = card.holder, card.region.rules()
+        own = document is not None and document.belongs_to(holder.cert_type, holder.cert_no)
+        minor = is_minor(holder, self.today)
+        by_guardian = minor and document is not None and is_guardian_of(holder, document)
         return Circumstances(
             region=region,
             card_bank_code=card.bank_code,
             outlet_bank_code=self.institution.bank_code,
             document_is_original=document is not None and document.original,
-            document_is_holders=document is not None and document.belongs_to(holder.cert_type, holder.cert_no),
+            document_is_holders=document is not None and (own or by_guardian),
             verdict=verdict,
             delivered=card.production == Production.HANDED_OVER,
             predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
             expired=card.valid_until < self.today,
+            site_kind=self.institution.kind,
+            site_designated=self.institution.designated,
+            site_blacklisted=self.institution.blacklisted,
             pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
-            guardian_needed=is_under(holder.cert_type, holder.cert_no, region.guardian_below_years, self.today),
-            guardian_present=is_guardian(guardian),
+            guardian_needed=minor,
+            guardian_present=by_guardian
+            or (guardian is not None and is_guardian(guardian) and is_guardian_of(holder, guardian.document)),
             application_ended=card.application == Application.CANCELLED,
             days_left=(card.valid_until - self.today).days,
         )
@@ -192,19 +254,3 @@ class Case:
 def state_of(card: Card) -> CardState:
     """Return where the card stands."""
     return CardState(card.card_no, card.production, card.application, card.bank_function, card.pin)
-
-
-def find_holder(cert_type: str, cert_no: str) -> Holder:
-    """Return the person with that document; refuse with NotFound."""
-    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).first()
-    if holder is None:
-        raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
-    return holder
-
-
-def find_institution(code: str) -> Institution:
-    """Return the institution with that code; refuse with NotFound."""
-    institution = Institution.objects.filter(pk=code).first()
-    if institution is None:
-        raise NotFound(f"no institution {code!r} is on the books")
-    return institution

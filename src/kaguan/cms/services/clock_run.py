@@ -18,12 +18,12 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from kaguan.apdu.errors import RuleBroken
-from kaguan.cms.models import Card, CardEvent, Region, Reminder, TemporaryCard
+from kaguan.cms.models import Card, CardEvent, Institution, Region, Reminder, TemporaryCard
 from kaguan.cms.rules.lifecycle import APPLICATION, Application
-from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import CARD_RULES, CardRule, TimeRule
-from kaguan.cms.services.case import Actor, find_institution
+from kaguan.cms.services.case import Actor
 from kaguan.cms.services.clock import let_time_pass, remind
 from kaguan.cms.services.temporary import lapse_temporary_card
 
@@ -52,7 +52,10 @@ def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
 
     It is read in pages, so memory stays flat. Refuses with NotFound when there is no such institution.
     """
-    region = find_institution(actor.institution).region
+    institution = Institution.objects.select_related("region").filter(pk=actor.institution).first()
+    if institution is None:
+        raise NotFound(f"no institution {actor.institution!r} is on the books")
+    region = institution.region
     for state in sorted(set(Application) - APPLICATION.final):
         yield from _expired(region, state, day, page)
     for rule in CARD_RULES:

@@ -11,7 +11,7 @@ from kaguan.cms.models import Contribution
 from kaguan.cms.rules.money import split_contribution
 from kaguan.cms.rules.refusals import DuplicateRequest
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_holder
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 
 
@@ -33,7 +33,7 @@ def credit_contribution(case: Case, /, *, cert_type: str, cert_no: str, month: d
 
     Refuses, in this order: no such person, own account, a month before any rules, no base, month credited before.
     """
-    holder = find_holder(cert_type, cert_no)
+    holder = case.holder(cert_type, cert_no)
     case.check_not_own(holder.pk)
     first_day = month.replace(day=1)
     split = split_contribution(base_fen, holder.region.rules(first_day))

@@ -18,7 +18,7 @@ from kaguan.cms.rules.production import PRODUCTION, Production
 from kaguan.cms.rules.refusals import AlreadyResolved, DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
-from kaguan.cms.services.case import Case, find_holder
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 
 
@@ -51,7 +51,7 @@ def register_departure(
     The personal account is not touched: it goes to the estate, or follows the person, by its own use case.
     Refuses, in this order: no such person, own person, no evidence, a day that has not come, registered already.
     """
-    holder = find_holder(cert_type, cert_no)
+    holder = case.holder(cert_type, cert_no)
     Holder.objects.select_for_update().get(pk=holder.pk)
     case.check_not_own(holder.pk)
     if not evidence.strip():
@@ -87,7 +87,7 @@ def revoke_departure(case: Case, /, *, departure_id: UUID) -> Revoked:
 
     Refuses, in this order: no such departure, own person, registered by the same operator, revoked already.
     """
-    departure = Departure.objects.select_for_update().filter(pk=departure_id).first()
+    departure = Departure.objects.select_for_update().filter(pk=departure_id, holder__region__in=case.regions).first()
     if departure is None:
         raise NotFound(f"no departure {departure_id} is on the books")
     case.check_not_own(departure.holder_id)

@@ -1,4 +1,4 @@
-"""Hand a card to its holder, then switch it on."""
+"""Hand a card to its holder, then switch it on at an outlet of its bank; `activation/` has the other ways."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, StockItem
+from kaguan.cms.rules.activation import NO_READER, ActivationWay, ChipRecord
 from kaguan.cms.rules.applying import Agent
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, PRODUCTION, BankFunction, Use, check_use
+from kaguan.cms.rules.lifecycle import PRODUCTION, Use, check_use
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.activation.entry import ActivationState, begin, told
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.custody import item_in_custody
 from kaguan.cms.services.use_case import use_case
@@ -70,17 +72,15 @@ def _deliver(case: Case, card: Card, event: str, receiver: Receiver) -> None:
     case.note(document_type=receiver.document.cert_type, verdict=receiver.verdict.value, guardian=relation)
 
 
-@use_case("activate", Right.ACTIVATE, CardState)
-def activate(case: Case, /, *, card_no: str, document: Document) -> CardState:
+@use_case("activate", Right.ACTIVATE, ActivationState)
+def activate(case: Case, /, *, card_no: str, document: Document, chip: ChipRecord = NO_READER) -> ActivationState:
     """Leave the card and its holder's medical account in normal use, and the bank function on.
 
-    Refuses, in this order: no such card, own card, state, not handed over yet, outlet of another bank, document,
-    replaced card still open, expired.
+    With a card in a reader (`chip`) it is begun only, and in use when `confirm_activation` says that the chip has it.
+    Refuses, in this order: no such card, own card, way, state, not handed over yet, outlet of another bank, document,
+    replaced card still open, expired, another activation open.
     """
     card = case.card(card_no)
     circumstances = case.circumstances(card, document=document)
-    case.step(card, APPLICATION, "activate", circumstances)
-    if card.bank_function == BankFunction.INACTIVE:
-        case.step(card, BANK_FUNCTION, "activate", circumstances)
-    case.note(document_type=document.cert_type)
-    return state_of(card)
+    evidence = {"document_type": document.cert_type}
+    return told(begin(case, card, ActivationWay.BANK_OUTLET, circumstances, chip, evidence))

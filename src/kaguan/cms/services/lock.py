@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, BankFunction, CancelReason, LockReason
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
@@ -20,6 +21,7 @@ def lock(case: Case, /, *, card_no: str, reason: LockReason) -> CardState:
 def unlock(case: Case, /, *, card_no: str) -> CardState:
     """Leave the locked card in normal use again."""
     card = case.card(card_no)
+    case.check_alone(Action.UNLOCK)
     case.step(card, APPLICATION, "unlock", case.circumstances(card))
     return state_of(card)
 
@@ -39,6 +41,7 @@ def seal(case: Case, /, *, card_no: str) -> CardState:
 def cancel(case: Case, /, *, card_no: str, reason: CancelReason) -> CardState:
     """Leave the card ended for good, its bank function closed."""
     card = case.card(card_no)
+    case.check_alone(Action.CANCEL)
     circumstances = case.circumstances(card)
     case.step(card, APPLICATION, "cancel", circumstances, reason=reason)
     if card.bank_function != BankFunction.CLOSED:

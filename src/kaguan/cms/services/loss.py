@@ -9,6 +9,7 @@ from typing import Final
 from django.utils import timezone
 
 from kaguan.cms.models import Card, CardEvent
+from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
@@ -48,10 +49,13 @@ def report_formal_loss(case: Case, /, *, card_no: str, document: Document) -> Ca
 def release_loss(case: Case, /, *, card_no: str, document: Document | None = None) -> CardState:
     """Leave the found card in normal use again; a formal loss only where the region allows it, with a document.
 
-    Refuses, in this order: no such card, own card, state, chip blocked meanwhile, region, document, expired.
+    Refuses, in this order: no such card, own card, state, needs a second person, chip blocked meanwhile, region,
+    document, expired.
     """
     card = case.card(card_no)
     row = APPLICATION.find(card.application, "release_loss")
+    if card.application == Application.FORMAL_LOSS:
+        case.check_alone(Action.RELEASE_FORMAL_LOSS)
     if card.chip_blocked_at is not None:
         raise NotEligible(f"{row.event} refused: the chip was blocked meanwhile, order a replacement")
     circumstances = case.circumstances(card, document=document)

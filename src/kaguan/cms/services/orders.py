@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from kaguan.cms.models import Card, CardEvent, CardOrder, Departure, Holder, Region
+from kaguan.cms.models import Card, CardEvent, CardOrder, Departure, Holder
 from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.lifecycle import (
     APPLICATION,
@@ -61,14 +61,12 @@ def order_cards(case: Case, /, *, order_no: str, rows: Sequence[OrderRow]) -> Or
     """Leave a card in state ordered for every row; people not known yet are put on the books.
 
     Refuses the whole order at its first bad row, in this order: order number used, no rows, card number used,
-    name differs from the books, own card, person has an open card, bank not of the region, valid too long.
+    own card, name differs from the books, person has an open card, bank not of the region, valid too long.
     """
     case.note(order_no=order_no, card_count=len(rows))
     order = open_order(case, order_no, "new", len(rows))
-    region = case.institution.region
     for number, row in enumerate(rows, start=1):
-        holder = _holder_of(row, number, region)
-        case.check_not_own(holder.pk)
+        holder = _holder_of(case, row, number)
         still_open = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).first()
         if still_open is not None:
             raise NotEligible(f"row {number}: the person has card {still_open.card_no} already")
@@ -205,10 +203,13 @@ def open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOrd
     )
 
 
-def _holder_of(row: OrderRow, number: int, region: Region) -> Holder:
+def _holder_of(case: Case, row: OrderRow, number: int) -> Holder:
+    region = case.institution.region
     holder, _ = Holder.objects.get_or_create(
-        cert_type=row.cert_type, cert_no=row.cert_no, defaults={"name": row.name, "region": region}
+        region=region, cert_type=row.cert_type, cert_no=row.cert_no, defaults={"name": row.name}
     )
+    holder = case.holder(holder.cert_type, holder.cert_no)
+    case.check_not_own(holder.pk)
     if holder.name != row.name:
         document = mask_number(row.cert_no)
         raise NotEligible(f"row {number}: the name is not the one that the books have for document {document}")

@@ -19,7 +19,7 @@ from kaguan.cms.rules.purchases import Item, check_items, check_site
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
-from kaguan.cms.services.case import Case, find_institution
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.reservation import Resolution
 from kaguan.cms.services.use_case import question, use_case
 
@@ -153,7 +153,7 @@ def _next_sequence(terminal_no: str, site: Institution) -> int:
 
 def _authorised(purchase_id: UUID, transfer: Transfer) -> AuthorisedPurchase:
     memo = transfer.content["memo"]
-    site = find_institution(memo["institution"])
+    site = Institution.objects.get(pk=memo["institution"])
     return AuthorisedPurchase(
         purchase_id=str(purchase_id),
         card_no=memo["card_no"],

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.posting import Phase, find, find_pending, settle, void
-from kaguan.cms.models import Reconciliation, Transfer
+from kaguan.cms.models import Card, Reconciliation, Transfer
 from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Right
@@ -81,6 +81,7 @@ def approve_reconciliation(case: Case, /, *, reconciliation_id: UUID) -> Resolut
     asked = Reconciliation.objects.select_related("transfer").filter(pk=reconciliation_id).first()
     if asked is None:
         raise NotFound(f"no reconciliation {reconciliation_id} is on the books")
+    _check_in_reach(case, asked.transfer, f"no reconciliation {reconciliation_id} is on the books")
     if asked.asked_by == case.operator.code:
         raise NeedsSecondPerson(f"operator {case.operator.code} asked for it: another one has to approve")
     transfer_id = asked.transfer.pk
@@ -107,8 +108,15 @@ def _at_authority(case: Case) -> None:
         raise NotAllowed(f"{case.institution.code} is no authority: only the authority reconciles")
 
 
+def _check_in_reach(case: Case, transfer: Transfer, otherwise: str) -> None:
+    """Return when the transfer's card exists for the actor; refuse with NotFound as if there were no transfer."""
+    if not Card.objects.filter(pk=transfer.content["memo"].get("card_no"), region__in=case.regions).exists():
+        raise NotFound(otherwise)
+
+
 def _open_with_card(case: Case, transfer_id: UUID) -> Transfer:
     """Return the newest transfer of the chain, still pending; its card stays locked until the request ends."""
+    _check_in_reach(case, find(transfer_id), f"no transfer {transfer_id} is on the books")
     pending = find_pending(transfer_id)
     case.card(pending.content["memo"]["card_no"])
     return pending

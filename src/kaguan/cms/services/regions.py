@@ -17,7 +17,7 @@ from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.layers import Layer, check_code, check_days, line_of
 from kaguan.cms.rules.refusals import DuplicateRequest, NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regionfile import check_files, parse_region
-from kaguan.cms.rules.rights import Right, Role
+from kaguan.cms.rules.rights import Level, Right, Role
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 
@@ -97,7 +97,11 @@ def establish(place: Region, *, authority: str, administrator: str) -> None:
         code=authority, name=authority, kind=InstitutionKind.AUTHORITY, region=place
     )
     Operator.objects.create(
-        code=administrator, name=administrator, institution=institution, roles=[Role.ADMINISTRATOR.value]
+        code=administrator,
+        name=administrator,
+        institution=institution,
+        roles=[Role.ADMINISTRATOR.value],
+        level=Level.ADMINISTRATOR,
     )
 
 

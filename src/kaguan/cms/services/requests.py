@@ -12,7 +12,6 @@ from uuid import UUID, uuid5
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardRequest, Departure, Holder
-from kaguan.cms.rules.ages import is_under
 from kaguan.cms.rules.applying import (
     Eligibility,
     Presence,
@@ -30,7 +29,8 @@ from kaguan.cms.rules.production import IN_REQUEST, PRODUCTION, CheckFailure, Pr
 from kaguan.cms.rules.progress import progress_of
 from kaguan.cms.rules.refusals import IllegalTransition, MayNotHaveCard, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_institution
+from kaguan.cms.services.case import Case
+from kaguan.cms.services.minors import is_guardian_of, is_minor
 from kaguan.cms.services.orders import Ending, was_ended_by_time
 from kaguan.cms.services.use_case import question, use_case
 
@@ -86,7 +86,7 @@ class UnitReceipt:
 @question("may have card", Right.APPLY)
 def may_have_card(case: Case, /, *, applicant: Applicant, kind: RequestKind) -> Eligibility:
     """Return whether the person may apply for that kind of card now; nothing is refused, the answer says why not."""
-    return _eligibility(case, _find(applicant), applicant, kind)
+    return _eligibility(case, _find(case, applicant), applicant, kind)
 
 
 @use_case("apply for card", Right.APPLY, RequestState)
@@ -94,7 +94,7 @@ def apply(case: Case, /, *, applicant: Applicant, wish: Wish, presence: Presence
     """Leave a request for a card on the books, waiting for its check.
 
     Refuses, in this order: may not have it (with its code), own request, place, unit, document, agent, guardian,
-    person, bank not of the region, outlet unknown, old card's state or reason.
+    person, guardian not registered, bank not of the region, outlet unknown, old card's state or reason.
     """
     return _state(_apply(case, case.request_id, applicant, wish, presence))
 
@@ -187,19 +187,21 @@ def current_card(holder: Holder) -> Card | None:
 
 
 def _apply(case: Case, card_request_id: UUID, applicant: Applicant, wish: Wish, presence: Presence) -> CardRequest:
-    holder = _find(applicant)
+    holder = _find(case, applicant)
     _eligibility(case, holder, applicant, wish.kind).require()
     if holder is None:
         raise AssertionError("somebody unknown may not have a card")
     case.check_not_own(holder.pk)
     rules = case.institution.region.rules()
-    minor = is_under(holder.cert_type, holder.cert_no, rules.guardian_below_years, case.today)
+    minor = is_minor(holder, case.today)
     on_books = Document(holder.cert_type, holder.cert_no, original=True)
     check_presence(presence, on_books, kind=case.institution.kind, minor=minor)
+    agent = presence.agent
+    if minor and agent is not None and not is_guardian_of(holder, agent.document):
+        raise NotEligible("who applies is not registered as a guardian of the minor: register them first")
     if rules.banks and wish.bank_code not in rules.banks:
         raise NotEligible(f"{wish.bank_code!r} is none of the banks of region {case.institution.region.code}")
-    outlet = find_institution(wish.outlet) if wish.outlet else None
-    agent = presence.agent
+    outlet = case.find_institution(wish.outlet) if wish.outlet else None
     case.note(holder=holder.pk, kind=wish.kind.value, way=presence.way.value)
     return CardRequest.objects.create(
         card_request_id=card_request_id,
@@ -233,10 +235,10 @@ def _card_to_replace(case: Case, holder: Holder, wish: Wish) -> Card | None:
     return old
 
 
-def _find(applicant: Applicant) -> Holder | None:
+def _find(case: Case, applicant: Applicant) -> Holder | None:
     """Return the person, locked, so that two applications at once see each other."""
-    named = Holder.objects.select_for_update()
-    return named.filter(cert_type=applicant.cert_type, cert_no=applicant.cert_no).first()
+    holder = case.known_holder(applicant.cert_type, applicant.cert_no)
+    return None if holder is None else Holder.objects.select_for_update().get(pk=holder.pk)
 
 
 def _eligibility(case: Case, holder: Holder | None, applicant: Applicant, kind: RequestKind) -> Eligibility:
@@ -247,13 +249,14 @@ def _eligibility(case: Case, holder: Holder | None, applicant: Applicant, kind: 
 def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> Standing:
     if holder is None:
         return Standing()
+    twins = Holder.objects.filter(cert_no=holder.cert_no, region=holder.region).exclude(pk=holder.pk)
     departure = Departure.objects.filter(holder=holder, revoked_at=None).first()
     card = current_card(holder)
     here = card is not None and card.region == case.institution.region
     return Standing(
         known=True,
         name_agrees=holder.name == applicant.name,
-        on_books_twice=Holder.objects.filter(cert_no=holder.cert_no).exclude(pk=holder.pk).exists(),
+        on_books_twice=twins.exists(),
         dead=departure is not None and departure.kind == DepartureKind.DEAD,
         left=departure is not None and departure.kind != DepartureKind.DEAD,
         request_open=CardRequest.objects.filter(holder=holder, stage__in=OPEN).exists(),

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from kaguan.cms.ledger.accounts import AccountKind
-from kaguan.cms.ledger.posting import Detail, Phase, find, first_of, newest_of, reroute, settle, void
+from kaguan.cms.ledger.posting import Detail, Phase, first_of, newest_of, reroute, settle, void
 from kaguan.cms.models import Transfer
 from kaguan.cms.rules.refusals import AlreadyResolved, IdempotencyConflict, NeedsReconciliation, NotEligible, NotFound
 from kaguan.cms.services.case import Case
@@ -108,8 +108,9 @@ def resolution_of(transfer_id: UUID, transfer: Transfer) -> Resolution:
 
 def _own(case: Case, kinds: frozenset[str], transfer_id: UUID) -> None:
     """Return when the reservation is of such a kind, and made where the actor works."""
-    transfer = find(transfer_id)
-    if transfer.kind not in kinds or transfer.content["memo"].get("institution") != case.institution.code:
+    transfer = Transfer.objects.filter(pk=transfer_id).first()
+    ours = transfer is not None and transfer.kind in kinds
+    if transfer is None or not ours or transfer.content["memo"].get("institution") != case.institution.code:
         raise NotFound(f"{case.institution.code} has no {' or '.join(sorted(kinds))} {transfer_id}")
 
 

@@ -14,10 +14,10 @@ from kaguan.cms import audit
 from kaguan.cms.models import Holder, Institution, Operator, Region
 from kaguan.cms.models.regions import layers_for
 from kaguan.cms.rules.layers import SINCE_EVER, Layer, check_code, check_days
-from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules, read_region
-from kaguan.cms.rules.rights import Right, Role
-from kaguan.cms.services.case import Actor, Case, find_holder, find_institution
+from kaguan.cms.rules.rights import Level, Right, Role
+from kaguan.cms.services.case import Actor, Case
 from kaguan.cms.services.regions import add_shipped, add_version, establish
 from kaguan.cms.services.use_case import use_case
 
@@ -104,7 +104,7 @@ def register_institution(
         name=name,
         kind=kind,
         region=region,
-        parent=find_institution(parent) if parent else None,
+        parent=case.find_institution(parent) if parent else None,
         bank_code=bank_code,
         designated=designated,
     )
@@ -120,6 +120,7 @@ def register_operator(
     name: str,
     institution: str,
     roles: Sequence[Role],
+    level: Level = Level.TELLER,
     own_document: tuple[str, str] | None = None,
 ) -> OperatorRef:
     """Leave the operator able to ask; `own_document` (type, number) tells which holder the operator is, if any.
@@ -132,9 +133,10 @@ def register_operator(
     Operator.objects.create(
         code=code,
         name=name,
-        institution=find_institution(institution),
+        institution=case.find_institution(institution),
         roles=[role.value for role in roles],
-        holder=find_holder(*own_document) if own_document else None,
+        level=level,
+        holder=case.holder(*own_document) if own_document else None,
     )
     return OperatorRef(code, institution)
 
@@ -144,7 +146,7 @@ def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -
     """Leave the person on the books of the actor's region; refuse with DuplicateRequest when they are already."""
     case.note(cert_no=cert_no, name=name)
     holder, created = Holder.objects.get_or_create(
-        cert_type=cert_type, cert_no=cert_no, defaults={"name": name, "region": case.institution.region}
+        region=case.institution.region, cert_type=cert_type, cert_no=cert_no, defaults={"name": name}
     )
     if not created:
         raise DuplicateRequest("a person with this document is on the books already")
@@ -155,8 +157,8 @@ def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -
 def blacklist_institution(case: Case, /, *, code: str, breach: str) -> InstitutionRef:
     """Leave the institution without new purchases from personal accounts; refuse with NotFound."""
     case.note(institution=code, breach=breach)
-    if not Institution.objects.filter(pk=code).update(blacklisted=True):
-        raise NotFound(f"no institution {code!r} is on the books")
+    institution = case.find_institution(code)
+    Institution.objects.filter(pk=institution.pk).update(blacklisted=True)
     return InstitutionRef(code)
 
 

@@ -10,7 +10,7 @@ from kaguan.cms.rules.chips import check_chip_numbers
 from kaguan.cms.rules.production import PRODUCTION, Production
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.case import Case, find_institution
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 from kaguan.personalization.order.returnfile import ReturnRow
 
@@ -31,7 +31,7 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
     with another chip, another bank card, identification code and ATR out of form or of two chips, either of them
     used, card not awaited any more.
     """
-    keeper = find_institution(outlet) if outlet else case.institution
+    keeper = case.find_institution(outlet) if outlet else case.institution
     if not rows:
         raise NotEligible("the return file has no rows")
     for number, row in enumerate(rows, start=1):
@@ -51,7 +51,7 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
 
 def take_chip_numbers(case: Case, row: ReturnRow, number: int, event: str) -> Card:
     """Leave the row's card one step further on the production axis, with its chip's numbers; return it."""
-    card = _awaited(row, number)
+    card = _awaited(case, row, number)
     case.step(card, PRODUCTION, event, case.circumstances(card))
     Card.objects.filter(pk=card.pk).update(
         card_ident_code=row.card_ident_code, atr=row.atr, bank_card_no=row.bank_card_no or card.bank_card_no
@@ -59,8 +59,8 @@ def take_chip_numbers(case: Case, row: ReturnRow, number: int, event: str) -> Ca
     return card
 
 
-def _awaited(row: ReturnRow, number: int) -> Card:
-    card = Card.objects.select_for_update().filter(pk=row.card_no).first()
+def _awaited(case: Case, row: ReturnRow, number: int) -> Card:
+    card = Card.objects.select_for_update().filter(pk=row.card_no, region__in=case.regions).first()
     if card is None:
         raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
     if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):

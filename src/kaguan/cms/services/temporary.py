@@ -12,7 +12,7 @@ from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
-from kaguan.cms.services.case import Case, find_holder
+from kaguan.cms.services.case import Case
 from kaguan.cms.services.requests import OPEN
 from kaguan.cms.services.use_case import use_case
 
@@ -35,7 +35,7 @@ def issue_temporary_card(case: Case, /, *, temporary_card_no: str, document: Doc
     """
     if not document.original:
         raise NotEligible("the original identity document has to be shown, not a copy")
-    holder = find_holder(document.cert_type, document.cert_no)
+    holder = case.holder(document.cert_type, document.cert_no)
     Holder.objects.select_for_update().get(pk=holder.pk)
     case.check_not_own(holder.pk)
     _check_waiting(case, holder, temporary_card_no)

@@ -62,9 +62,10 @@ def use_case(
 
 
 def question(
-    action: str, right: Right
+    action: str, right: Right, *, noted: bool = False
 ) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
-    """Make a function over a Case a question: may this be done now? The audit log hears of refusals only.
+    """Make a function over a Case a question: may this be done now? The audit log hears of refusals only, or, where
+    looking is what has to be known (`noted`), of every answer.
 
     Refuses with NotAllowed before the function is entered.
     """
@@ -76,7 +77,11 @@ def question(
             notes: dict[str, object] = {}
             try:
                 with transaction.atomic(durable=True):
-                    return work(request.admit(notes), *args, **kwargs)
+                    case = request.admit(notes)
+                    answer = work(case, *args, **kwargs)
+                    if noted:
+                        request.note_answer(case)
+                    return answer
             except RuleBroken as refusal:
                 request.note_refusal(refusal, notes)
                 raise
@@ -123,6 +128,10 @@ class _Request:
             result=result,
             at=case.at,
         )
+        audit.append(self._line("done", case.notes))
+
+    def note_answer(self, case: Case) -> None:
+        """Leave a line in the audit log that says what was answered about."""
         audit.append(self._line("done", case.notes))
 
     def note_refusal(self, refusal: RuleBroken, notes: dict[str, object]) -> None:

@@ -9,7 +9,8 @@ from typing import Final
 
 from kaguan.cms.rules.adapters.standing import Standing
 from kaguan.cms.rules.adapters.table import CodeTable, Row, missing
-from kaguan.cms.rules.terms import Answer, Bank, Certificate, Channel, Relation, Sex
+from kaguan.cms.rules.applying import Relation
+from kaguan.cms.rules.terms import Answer, Bank, Certificate, Channel, Sex
 
 DIALECT: Final = "Shandong"
 
@@ -87,12 +88,12 @@ JHGX: Final = CodeTable(
     "guardian's relation 监护关系",
     tuple(Relation),
     (
-        Row("1", "father and son", Relation.SON_OF_FATHER),
-        Row("2", "father and daughter", Relation.DAUGHTER_OF_FATHER),
-        Row("3", "mother and son", Relation.SON_OF_MOTHER),
-        Row("4", "mother and daughter", Relation.DAUGHTER_OF_MOTHER),
+        Row("1", "father and son", Relation.FATHER_OF_SON),
+        Row("2", "father and daughter", Relation.FATHER_OF_DAUGHTER),
+        Row("3", "mother and son", Relation.MOTHER_OF_SON),
+        Row("4", "mother and daughter", Relation.MOTHER_OF_DAUGHTER),
     ),
-    {Relation.WARD: "the interface knows parents alone"},
+    missing((Relation.APPOINTED_GUARDIAN, Relation.PROXY), "the interface knows parents alone"),
 )
 
 YHBH: Final = CodeTable(

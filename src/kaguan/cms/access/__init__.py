@@ -1,0 +1,1 @@
+"""The door to sign-in, passwords and the close of the day."""

@@ -1,0 +1,1 @@
+"""The door to the ways in which a card comes into use."""

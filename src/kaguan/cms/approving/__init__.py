@@ -1,0 +1,1 @@
+"""The door to what two people decide."""

@@ -1,0 +1,101 @@
+"""Ask for a step that a second person has to approve. The request's id becomes the approval's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+
+from django.db import transaction
+
+from kaguan.cms.models import Approval
+from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.approvals.deeds import DEEDS, Content
+from kaguan.cms.services.case import Case
+from kaguan.cms.services.use_case import use_case
+
+
+@dataclass(frozen=True, slots=True)
+class AskedApproval:
+    """A step that waits for a second person until `expires_at` (ISO 8601)."""
+
+    approval_id: str
+    action: str
+    expires_at: str
+
+
+@use_case("ask correction", Right.ENROL, AskedApproval)
+def ask_correction(case: Case, /, *, holder_id: int, wanted: Mapping[str, str], reason: str) -> AskedApproval:
+    """Leave on record that name, type or number of a person's document are wrong, and what they should be.
+
+    Refuses, in this order: no reason, no such person, own person, what `check_correction` refuses.
+    """
+    return _ask(case, Action.CORRECT, {"holder_id": holder_id, "wanted": dict(wanted)}, reason)
+
+
+@use_case("ask merge", Right.ENROL, AskedApproval)
+def ask_merge(case: Case, /, *, merged: int, survivor: int, reason: str) -> AskedApproval:
+    """Leave on record that two persons are one, and which of them stays.
+
+    Refuses, in this order: no reason, no such person, own person, what `check_merge` refuses.
+    """
+    return _ask(case, Action.MERGE, {"merged": merged, "survivor": survivor}, reason)
+
+
+@use_case("ask purge", Right.PURGE, AskedApproval)
+def ask_purge(case: Case, /, *, holder_id: int, reason: str) -> AskedApproval:
+    """Leave on record that a person's data should go.
+
+    Refuses, in this order: no reason, no such person, own person, what `check_purge` refuses.
+    """
+    return _ask(case, Action.PURGE, {"holder_id": holder_id}, reason)
+
+
+@use_case("ask release of formal loss", Right.LOSS, AskedApproval)
+def ask_release(case: Case, /, *, card_no: str, document: Document, reason: str) -> AskedApproval:
+    """Leave on record that a formally lost card was found.
+
+    Refuses, in this order: no reason, no such card, own card, what `release_loss` refuses.
+    """
+    return _ask(case, Action.RELEASE_FORMAL_LOSS, {"card_no": card_no, "document": asdict(document)}, reason)
+
+
+@use_case("ask unlock", Right.LOCK, AskedApproval)
+def ask_unlock(case: Case, /, *, card_no: str, reason: str) -> AskedApproval:
+    """Leave on record that a locked card should serve again. Refuses as `ask_release`."""
+    return _ask(case, Action.UNLOCK, {"card_no": card_no}, reason)
+
+
+@use_case("ask cancellation", Right.CANCEL, AskedApproval)
+def ask_cancellation(case: Case, /, *, card_no: str, code: CancelReason, reason: str) -> AskedApproval:
+    """Leave on record that a card should end, for the reason with that code. Refuses as `ask_release`."""
+    return _ask(case, Action.CANCEL, {"card_no": card_no, "reason": code.value}, reason)
+
+
+def _ask(case: Case, action: Action, content: Content, reason: str) -> AskedApproval:
+    if not reason.strip():
+        raise NotEligible("a step that two people answer for needs a reason")
+    deed = DEEDS[action]
+    concerned = [holder.pk for holder in deed.concerns(case, content)]
+    with transaction.atomic():
+        deed.carry_out(replace(case, notes={}), content, case.request_id)
+        transaction.set_rollback(True)
+    expires_at = case.at + timedelta(days=case.institution.region.rules().approval_valid_days)
+    Approval.objects.create(
+        approval_id=case.request_id,
+        action=action,
+        region=case.institution.region,
+        content=content,
+        concerns=concerned,
+        reason=reason[:200],
+        asked_by=case.operator.code,
+        institution=case.institution.code,
+        at=case.at,
+        expires_at=expires_at,
+    )
+    case.note(asked=action.value, concerns=concerned, reason=reason)
+    return AskedApproval(str(case.request_id), action.value, expires_at.isoformat(timespec="seconds"))

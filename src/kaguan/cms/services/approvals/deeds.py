@@ -1,0 +1,82 @@
+"""The steps that wait for a second person, each with whom it concerns and how it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from inspect import unwrap
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+from kaguan.cms.models import Holder
+from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.services.case import Case
+from kaguan.cms.services.lock import cancel, unlock
+from kaguan.cms.services.loss import release_loss
+from kaguan.cms.services.people.correction import correct
+from kaguan.cms.services.people.merging import merge
+from kaguan.cms.services.people.purge import purge
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A step: the persons whom it concerns, and what carries it out under an approval's id."""
+
+    concerns: Callable[[Case, Content], list[Holder]]
+    carry_out: Callable[[Case, Content, UUID], None]
+
+
+def _person(case: Case, content: Content) -> list[Holder]:
+    return [case.person(content["holder_id"])]
+
+
+def _both(case: Case, content: Content) -> list[Holder]:
+    return [case.person(content["merged"]), case.person(content["survivor"])]
+
+
+def _cardholder(case: Case, content: Content) -> list[Holder]:
+    return [case.card(content["card_no"]).holder]
+
+
+def _correct(case: Case, content: Content, approval: UUID) -> None:
+    correct(case, case.person(content["holder_id"]), content["wanted"], approval)
+
+
+def _merge(case: Case, content: Content, _approval: UUID) -> None:
+    merge(case, *_both(case, content))
+
+
+def _purge(case: Case, content: Content, _approval: UUID) -> None:
+    purge(case, case.person(content["holder_id"]))
+
+
+def _release(case: Case, content: Content, _approval: UUID) -> None:
+    allowed = replace(case, approved=Action.RELEASE_FORMAL_LOSS)
+    document = Document(**content["document"])
+    unwrap(release_loss)(allowed, card_no=content["card_no"], document=document)
+
+
+def _unlock(case: Case, content: Content, _approval: UUID) -> None:
+    unwrap(unlock)(replace(case, approved=Action.UNLOCK), card_no=content["card_no"])
+
+
+def _cancel(case: Case, content: Content, _approval: UUID) -> None:
+    reason = CancelReason(content["reason"])
+    unwrap(cancel)(replace(case, approved=Action.CANCEL), card_no=content["card_no"], reason=reason)
+
+
+DEEDS: Final[Mapping[Action, Deed]] = MappingProxyType(
+    {
+        Action.CORRECT: Deed(_person, _correct),
+        Action.MERGE: Deed(_both, _merge),
+        Action.PURGE: Deed(_person, _purge),
+        Action.RELEASE_FORMAL_LOSS: Deed(_cardholder, _release),
+        Action.UNLOCK: Deed(_cardholder, _unlock),
+        Action.CANCEL: Deed(_cardholder, _cancel),
+    }
+)

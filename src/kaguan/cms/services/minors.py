@@ -1,0 +1,30 @@
+"""Who may act for a person: an adult for themselves, for a minor a registered guardian."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from kaguan.cms.models import Guardian, Holder, HolderDetails
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.personal import Fact, age_on, told_by_document
+
+
+def facts_of(holder: Holder) -> dict[str, str]:
+    """Return the facts about the person; what nobody gave is absent."""
+    details = HolderDetails.objects.filter(pk=holder.pk).first()
+    return dict(details.facts) if details else {}
+
+
+def is_minor(holder: Holder, day: date) -> bool:
+    """Return whether the person is known, by facts or document, to be under their region's age on the day."""
+    told = {**told_by_document(holder.cert_type, holder.cert_no), **facts_of(holder)}
+    born = told.get(Fact.BIRTH_DATE)
+    return born is not None and age_on(day, date.fromisoformat(born)) < holder.region.rules().guardian_below_years
+
+
+def is_guardian_of(holder: Holder, document: Document) -> bool:
+    """Return whether the document is the original of a registered guardian's."""
+    guardians = Guardian.objects.filter(ward=holder, ended_at=None)
+    return document.original and any(
+        document.belongs_to(guardian.cert_type, guardian.cert_no) for guardian in guardians
+    )

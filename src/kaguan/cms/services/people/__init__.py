@@ -1,0 +1,1 @@
+"""Use cases about people themselves: enrolled, edited, corrected, merged, guarded, portrayed, unmasked, purged."""

@@ -1,0 +1,193 @@
+"""Holders at the portal: identity number and initial password, themselves alone, and their card into use."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from cms.evidence import employ
+from cms.neighbours import neighbour_at
+from cms.town import CERT_NO, NAME
+from kaguan.cms.models import Activation, AuditEntry, Card, Holder, HolderCredential, Receipt, Session
+from kaguan.cms.rules.activation import ActivationWay
+from kaguan.cms.rules.lifecycle import Application, CancelReason
+from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
+from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.rules.rights import Role
+from kaguan.cms.services.access import sign_in as door
+from kaguan.cms.services.access.holders import choose_password, sign_in_holder
+from kaguan.cms.services.access.passwords import give_password
+from kaguan.cms.services.access.sessions import actor_of, sign_out
+from kaguan.cms.services.activation.online import activate_online, own_record
+from kaguan.cms.services.case import Actor
+from kaguan.cms.services.lock import cancel
+from kaguan.cms.services.people.enrolment import edit_person
+from kaguan.cms.services.set_up import set_region
+from kaguan.vault.secret import Secret
+
+CARD, OTHER, PERSONAL_NUMBER = "990100001", "990100002", "990100000000001"
+OTHER_CERT_NO = "990101198811110028"
+PORTAL, HERE = Actor("portal", "SSB"), "10.0.0.1"
+OWN = Secret(b"my own words 22")
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings):
+    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
+
+
+@pytest.fixture
+def portal(town):
+    """The authority's portal; a holder has a card that is not in use."""
+    employ(town, "portal", "SSB", Role.PORTAL)
+    town.order(CARD)
+    town.receive(CARD)
+    town.hand_over(CARD)
+    set_region(town.administrator, uuid4(), settings={"online_password_change": "suggested"})
+    edit_person(town.clerk, uuid4(), holder_id=Holder.objects.get().pk, facts={"personal_number": PERSONAL_NUMBER})
+    return town
+
+
+def enter(password=CARD, cert_no=CERT_NO, source=HERE, at=PORTAL):
+    secret = password if isinstance(password, Secret) else Secret(password.encode())
+    return sign_in_holder(at, cert_no, secret, source=source)
+
+
+@pytest.mark.acceptance("S4-27")
+@pytest.mark.acceptance("S4-28")
+@pytest.mark.acceptance("S4-29")
+@pytest.mark.parametrize("initial", [CARD, PERSONAL_NUMBER])
+def test_identity_number_and_either_initial_password_lead_to_activation(portal, initial):
+    admitted = enter(initial)
+    assert (admitted.change_suggested, admitted.change_demanded) == (True, False)
+    done = activate_online(PORTAL, uuid4(), token=admitted.token, card_no=CARD)
+    assert (done.application, done.way, done.phase) == (Application.NORMAL, ActivationWay.ONLINE, "done")
+    assert Activation.objects.get().chip_written_at is None
+
+
+@pytest.mark.acceptance("S4-29")
+def test_a_password_of_ones_own_ends_the_initial_ones(portal):
+    token = enter().token
+    for initial in (CARD, PERSONAL_NUMBER):
+        with pytest.raises(NotEligible, match="initial password is known"):
+            choose_password(PORTAL, token, Secret(initial.encode()))
+    with pytest.raises(NotEligible, match="10 to 128"):
+        choose_password(PORTAL, token, Secret(b"short"))
+    choose_password(PORTAL, token, OWN)
+    for initial in (CARD, PERSONAL_NUMBER):
+        with pytest.raises(NotAllowed):
+            enter(initial)
+    assert not enter(OWN).change_suggested
+
+
+@pytest.mark.acceptance("S4-29")
+def test_where_the_region_demands_it_the_initial_password_serves_for_changing_it_alone(portal):
+    set_region(portal.administrator, uuid4(), settings={"online_password_change": "forced"})
+    admitted = enter()
+    assert admitted.change_demanded
+    for ask in (
+        lambda: activate_online(PORTAL, uuid4(), token=admitted.token, card_no=CARD),
+        lambda: own_record(PORTAL, uuid4(), token=admitted.token),
+    ):
+        with pytest.raises(NotAllowed, match="has to be changed first"):
+            ask()
+    choose_password(PORTAL, admitted.token, OWN)
+    assert own_record(PORTAL, uuid4(), token=admitted.token).cards == {CARD: "NOT_ENABLED"}
+
+
+@pytest.mark.acceptance("S0-18")
+def test_a_holder_sees_themselves_alone(portal):
+    portal.order(OTHER, OTHER_CERT_NO, "别人")
+    token = enter().token
+    seen = own_record(PORTAL, uuid4(), token=token)
+    assert (seen.person.name, seen.person.cert_no, seen.person.masked) == (NAME, CERT_NO, False)
+    assert set(seen.cards) == {CARD}
+    for card_no in (OTHER, "990109999"):
+        with pytest.raises(NotFound, match=f"you have no card {card_no}"):
+            activate_online(PORTAL, uuid4(), token=token, card_no=card_no)
+    assert Card.objects.get(pk=OTHER).application == Application.NOT_ENABLED
+
+
+def test_no_number_that_is_not_in_the_holders_hands_opens_the_door(portal):
+    portal.order(OTHER, OTHER_CERT_NO, "别人")
+    for cert_no, password in (
+        (OTHER_CERT_NO, OTHER),
+        (CERT_NO, OTHER),
+        (CERT_NO, ""),
+        (OTHER_CERT_NO, ""),
+        ("990101190001010000", CARD),
+    ):
+        with pytest.raises(NotAllowed, match="^" + door.WRONG):
+            enter(password, cert_no)
+    cancel(portal.clerk, uuid4(), card_no=CARD, reason=CancelReason.LOST)
+    with pytest.raises(NotAllowed):
+        enter(CARD)
+    enter(PERSONAL_NUMBER)
+
+
+def test_guessing_is_locked_by_account_and_by_address(portal):
+    for _ in range(6):
+        with pytest.raises(NotAllowed):
+            enter("990100009")
+    with pytest.raises(NotAllowed):
+        enter(source="10.0.0.2")
+    locked = HolderCredential.objects.get()
+    HolderCredential.objects.update(locked_until=locked.locked_until - timedelta(seconds=61))
+    enter()
+    for number in range(21):
+        with pytest.raises(NotAllowed):
+            enter(CARD, f"9901011990010100{number:02d}")
+    with pytest.raises(NotAllowed):
+        enter()
+    enter(source="10.0.0.2")
+
+
+def test_tokens_of_holders_and_operators_are_two_things(portal, settings):
+    admitted = enter()
+    with pytest.raises(NotAllowed, match="session is over"):
+        actor_of(admitted.token)
+    give_password(portal.administrator, uuid4(), code="teller", password=Secret(b"given-by-admin-1"))
+    door.change_password("teller", Secret(b"given-by-admin-1"), OWN, source=HERE)
+    token = door.sign_in("teller", OWN, source=HERE).token
+    with pytest.raises(NotAllowed, match="operator's session"):
+        own_record(PORTAL, uuid4(), token=token)
+    sign_out(admitted.token)
+    with pytest.raises(NotAllowed, match="session is over"):
+        own_record(PORTAL, uuid4(), token=admitted.token)
+
+
+def test_another_citys_portal_knows_neither_person_nor_session(portal):
+    other = neighbour_at(InstitutionKind.AUTHORITY)
+    with pytest.raises(NotAllowed, match="^" + door.WRONG):
+        enter(at=other)
+    token = enter().token
+    for ask in (
+        lambda: own_record(other, uuid4(), token=token),
+        lambda: activate_online(other, uuid4(), token=token, card_no=CARD),
+    ):
+        with pytest.raises(NotAllowed, match="another region's portal"):
+            ask()
+
+
+def test_only_a_portal_signs_holders_in_and_one_session_lives(portal):
+    for nobody in (portal.teller, Actor("portal", "ICBC-1"), Actor("x", "SSB")):
+        with pytest.raises(NotAllowed, match="does not serve holders online"):
+            enter(at=nobody)
+    first, second = enter(), enter(source="10.0.0.2")
+    with pytest.raises(NotAllowed):
+        own_record(PORTAL, uuid4(), token=first.token)
+    assert own_record(PORTAL, uuid4(), token=second.token).medical_account_fen == 0
+    assert Session.objects.filter(ended_at=None).count() == 1
+
+
+def test_nothing_that_is_written_gives_a_holder_away(portal):
+    admitted = enter()
+    activate_online(PORTAL, uuid4(), token=admitted.token, card_no=CARD)
+    with pytest.raises(NotAllowed):
+        enter("guess-1234")
+    written = str([list(model.objects.values_list()) for model in (AuditEntry, Receipt, Session, HolderCredential)])
+    for word in (CERT_NO, NAME, PERSONAL_NUMBER, "guess-1234", admitted.token.reveal().decode()):
+        assert word not in written
+        assert word not in repr(admitted)

@@ -1,0 +1,224 @@
+"""The use cases about people, activation, approval and access, asked twice: the same answer, and nothing twice."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import date
+from uuid import UUID, uuid4
+
+import pytest
+
+from cms.crowd import citizen_number, enrolled, portrait
+from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
+from cms.test_requests import active, books, handed_over, in_state, nothing
+from cms.town import CERT_NO, shown
+from kaguan.cms.models import (
+    Activation,
+    Approval,
+    AuditEntry,
+    Credential,
+    DayClose,
+    Guardian,
+    Holder,
+    HolderChange,
+    HolderDetails,
+    HolderPhoto,
+    Operator,
+)
+from kaguan.cms.rules.activation import ChipRecord, Visit
+from kaguan.cms.rules.choices import Check
+from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import Application, CancelReason
+from kaguan.cms.rules.personal import Relation
+from kaguan.cms.rules.refusals import IdempotencyConflict
+from kaguan.cms.rules.rights import Role
+from kaguan.cms.services import access, activation, approvals, people
+from kaguan.cms.services.access import day, passwords, second_factor
+from kaguan.cms.services.access.holders import sign_in_holder
+from kaguan.cms.services.activation import centre as at_centre
+from kaguan.cms.services.activation import entry, evidence, old_card, online, visit
+from kaguan.cms.services.approvals import asking, deciding
+from kaguan.cms.services.case import Actor
+from kaguan.cms.services.issue import activate
+from kaguan.cms.services.people import enrolment, guardians, photos, reading
+from kaguan.vault.secret import Secret
+
+pytestmark = pytest.mark.slow
+
+CARD, TERMINAL = "990100001", "990100000201"
+CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
+MOTHER = Document("01", citizen_number(serial=4), original=True)
+KEY = DEVICE.public_key().public_bytes_raw().hex()
+CHIP = ChipRecord(2, "310,990101", "310,990100")
+PASSWORD = Secret(b"given-by-admin-1")
+TOKEN: dict[str, Secret] = {}
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings):
+    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
+    settings.SECOND_FACTOR_SECRET = "a key that lasts"
+
+
+def somebody(town, request_id):
+    enrolled(town)
+
+
+def me():
+    """The person that was put on the books first."""
+    return Holder.objects.order_by("pk").first().pk
+
+
+def child(town, request_id):
+    enrolment.enrol(town.clerk, uuid4(), cert_type="01", cert_no=CHILD, name="童", facts={})
+
+
+def ward(town, request_id):
+    child(town, request_id)
+    asked = {"relation": Relation.MOTHER, "name": "母", "document": MOTHER}
+    guardians.register_guardian(town.clerk, uuid4(), holder_id=me(), **asked)
+
+
+def two(town, request_id):
+    enrolled(town)
+    enrolled(town, serial=4)
+
+
+def correction_asked(town, request_id):
+    enrolled(town)
+    asking.ask_correction(town.clerk, ASKED, holder_id=me(), wanted={"name": "丙"}, reason="typed wrongly")
+
+
+def begun(town, request_id):
+    handed_over(town, request_id)
+    activate(town.teller, request_id, card_no=CARD, document=shown(), chip=CHIP)
+
+
+def owed(town, request_id):
+    active(town, request_id)
+
+
+def old_shown(town, request_id):
+    handed_over(town, request_id)
+    old_card.show_old_card(town.pharmacist, uuid4(), **OLD)
+
+
+def signed_in(town, request_id):
+    handed_over(town, request_id)
+    employ(town, "portal", "SSB", Role.PORTAL)
+    TOKEN["token"] = sign_in_holder(Actor("portal", "SSB"), CERT_NO, Secret(CARD.encode()), source="here").token
+
+
+def with_password(town, request_id):
+    passwords.give_password(town.administrator, uuid4(), code="teller", password=PASSWORD)
+
+
+def closed(town, request_id):
+    day.close_day(town.administrator, uuid4(), institution="ICBC-1")
+
+
+def in_place(prepare, place):
+    """Prepare, then leave somebody working there."""
+
+    def both(town, request_id):
+        prepare(town, request_id)
+        place(town)
+
+    return both
+
+
+OLD = {"old_card_no": "M1", "cert_type": "01", "cert_no": CERT_NO, "terminal_no": TERMINAL}
+ON_CARD = {"card_no": CARD}
+FOR = {"reason": "asked for by letter"}
+CASES = [
+    (enrolment.enrol, "clerk", nothing, {"cert_type": "01", "cert_no": CHILD, "name": "童", "facts": {}}),
+    (enrolment.edit_person, "clerk", somebody, {"holder_id": me, "facts": {"phone": "19900000000"}}),
+    (photos.take_photo, "clerk", somebody, {"holder_id": me, "image": portrait()}),
+    (guardians.register_guardian, "teller", child,
+     {"holder_id": me, "relation": Relation.MOTHER, "name": "母", "document": MOTHER}),
+    (guardians.end_guardianship, "teller", ward,
+     {"holder_id": me, "guardian_id": lambda: Guardian.objects.get().pk}),
+    (asking.ask_correction, "clerk", somebody, {"holder_id": me, "wanted": {"name": "丙"}, **FOR}),
+    (asking.ask_merge, "clerk", two,
+     {"merged": me, "survivor": lambda: Holder.objects.order_by("pk").last().pk, **FOR}),
+    (asking.ask_purge, "clerk", somebody, {"holder_id": me, **FOR}),
+    (asking.ask_release, "teller", in_state(Application.TEMPORARY_LOSS), {**ON_CARD, "document": shown(), **FOR}),
+    (asking.ask_unlock, "clerk", in_state(Application.LOCKED), {**ON_CARD, **FOR}),
+    (asking.ask_cancellation, "clerk", active, {**ON_CARD, "code": CancelReason.DEATH, **FOR}),
+    (deciding.approve, "supervisor", correction_asked, {"approval_id": ASKED}),
+    (deciding.reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
+    (entry.confirm_activation, "teller", begun, {}),
+    (entry.cancel_activation, "teller", begun, {"why": "left"}),
+    (entry.record_written, "teller", owed, {**ON_CARD, "chip": CHIP}),
+    (at_centre.activate_at_centre, Actor("centre", "CENTRE-1"), in_place(handed_over, centre),
+     {**ON_CARD, "document": shown(), "form": FORM, "copies": copies(), "verdicts": lambda: verdicts(CARD)}),
+    (visit.register_visit, Actor("registrar", "HOSPITAL-1"), in_place(handed_over, hospital),
+     {**ON_CARD, "visit": Visit.OUTPATIENT, "registration_no": "R1"}),
+    (old_card.show_old_card, "pharmacist", handed_over, OLD),
+    (old_card.activate_by_old_card, "pharmacist", old_shown, {**ON_CARD, "terminal_no": TERMINAL}),
+    (online.activate_online, Actor("portal", "SSB"), signed_in, {**ON_CARD, "token": lambda: TOKEN["token"]}),
+    (evidence.register_verifier, "administrator", nothing,
+     {"code": "D", "checks": [Check.FACE], "public_key": KEY, "least_score": 700}),
+    (passwords.give_password, "administrator", nothing, {"code": "teller", "password": PASSWORD}),
+    (passwords.unlock_account, "administrator", with_password, {"code": "teller"}),
+    (second_factor.enrol_second_factor, "administrator", with_password,
+     {"code": "teller", "secret": Secret(bytes(20))}),
+    (day.close_day, "administrator", nothing, {"institution": "ICBC-1"}),
+    (day.reopen_day, "administrator", closed, {"institution": "ICBC-1"}),
+]  # fmt: skip
+QUESTIONS = {
+    reading.look_at_person,
+    reading.unmask_person,
+    deciding.open_approvals,
+    online.own_record,
+}
+NAMES = [case[0].__name__ for case in CASES]
+
+
+def use_cases():
+    """Every use case of these rooms."""
+    for room in (access, activation, approvals, people):
+        for module in pkgutil.iter_modules(room.__path__):
+            for thing in vars(importlib.import_module(f"{room.__name__}.{module.name}")).values():
+                if hasattr(thing, "__wrapped__") and getattr(thing, "__module__", "").startswith(room.__name__):
+                    yield thing
+
+
+def all_books():
+    """Everything that a second answer must not touch."""
+    rows = [Activation, Approval, Credential, DayClose, Guardian, HolderChange, HolderDetails, HolderPhoto, Operator]
+    return books(), [list(model.objects.order_by("pk").values_list()) for model in rows]
+
+
+def prepared(town, who, prepare, asked, request_id):
+    prepare(town, request_id)
+    actor = who if isinstance(who, Actor) else getattr(town, who)
+    return actor, {name: value() if callable(value) else value for name, value in asked.items()}
+
+
+def test_every_use_case_is_asked_here():
+    assert set(use_cases()) - QUESTIONS == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
+def test_asked_again_it_answers_the_same_and_does_nothing(town, ask, who, prepare, asked):
+    request_id = uuid4()
+    actor, asked = prepared(town, who, prepare, asked, request_id)
+    first = ask(actor, request_id, **asked)
+    after = all_books()
+    assert ask(actor, request_id, **asked) == first
+    assert all_books() == after
+    lines = AuditEntry.objects.filter(request_id=request_id, outcome="done")
+    assert lines.latest("sequence").operator == actor.operator
+
+
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
+def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare, asked):
+    request_id = uuid4()
+    actor, asked = prepared(town, who, prepare, asked, request_id)
+    ask(actor, request_id, **asked)
+    after = all_books()[1]
+    with pytest.raises(IdempotencyConflict):
+        ask(actor, request_id, **asked, surprise=1)
+    assert all_books()[1] == after
