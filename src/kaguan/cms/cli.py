@@ -13,6 +13,7 @@ import click
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
+from kaguan.cms.auditing.cli import audit
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
@@ -34,7 +35,7 @@ def cms() -> None:
 @click.option("--authority", default="SSB", show_default=True, help="Code of the authority.")
 @click.option("--administrator", default="admin", show_default=True, help="Code of the first administrator.")
 def init(database: str, region_code: str, settings_file: Path | None, authority: str, administrator: str) -> None:
-    """Make DATABASE, with a region, its authority and a first administrator."""
+    """Make DATABASE (a file, or the URL of an empty one on a server), with region, authority, first administrator."""
     region = DEFAULT_REGION
     if settings_file:
         try:
@@ -269,21 +270,7 @@ def ledger_open(question: Question) -> None:
     question.show(open_reservations())
 
 
-@cms.group()
-def audit() -> None:
-    """The audit log."""
-
-
-@audit.command("verify")
-@asks
-def audit_verify(question: Question) -> None:
-    """Check the chain of the audit log; note the head somewhere else."""
-    from kaguan.cms.audit import verify_chain
-
-    question.show(verify_chain()._asdict())
-
-
 for command in counter.ON_CARDS:
     card.add_command(command)
-for group in counter.GROUPS:
+for group in (*counter.GROUPS, audit):
     cms.add_command(group)

@@ -81,8 +81,15 @@ def balance(code: str) -> int:
 
 
 def open_accounts(codes: set[str]) -> None:
-    """Leave an account under each code."""
-    known = set(Account.objects.filter(code__in=codes).values_list("code", flat=True))
+    """Leave an account under each code, all of them locked until the transaction ends.
+
+    They are locked in the order of their codes, so that no two transfers wait for each other.
+    """
+    in_order = Account.objects.select_for_update().filter(code__in=codes).order_by("code")
+    known = {account.code for account in in_order}
+    if known == codes:
+        return
     Account.objects.bulk_create(
-        Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(codes - known)
+        (Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(codes - known)),
+        ignore_conflicts=True,  # another transfer may be opening the same one
     )

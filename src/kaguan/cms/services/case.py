@@ -79,8 +79,8 @@ class Case:
         self.notes.update(notes)
 
     def card(self, card_no: str) -> Card:
-        """Return the card, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
-        card = Card.objects.select_for_update().filter(pk=card_no).first()
+        """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        card = Card.objects.select_for_update(no_key=True).select_related("holder").filter(pk=card_no).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)

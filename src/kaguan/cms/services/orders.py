@@ -111,7 +111,8 @@ def _open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOr
 
 
 def _holder_of(row: OrderRow, number: int, region: Region) -> Holder:
-    holder, _ = Holder.objects.get_or_create(
+    # locked: of two orders at once the later one sees the card of the earlier
+    holder, _ = Holder.objects.select_for_update(no_key=True).get_or_create(
         cert_type=row.cert_type, cert_no=row.cert_no, defaults={"name": row.name, "region": region}
     )
     if holder.name != row.name:

@@ -157,7 +157,7 @@ def blacklist_institution(case: Case, /, *, code: str, breach: str) -> Instituti
 @use_case("set region", Right.SET_UP, RegionRef)
 def set_region(case: Case, /, *, settings: Mapping[str, object]) -> RegionRef:
     """Leave the actor's region with other settings; refuse with RuleTableError when they make no sense."""
-    region = case.institution.region
+    region = Region.objects.select_for_update(no_key=True).get(pk=case.institution.region.pk)
     region.settings = {**region.settings, **settings}
     region.rules()
     case.note(region=region.code, settings=sorted(settings))

@@ -53,7 +53,7 @@ def receive_stock(case: Case, /, *, rows: Sequence[ReturnRow], outlet: str = "")
 
 
 def _awaited(row: ReturnRow, number: int) -> Card:
-    card = Card.objects.select_for_update().filter(pk=row.card_no).first()
+    card = Card.objects.select_for_update(no_key=True).select_related("holder").filter(pk=row.card_no).first()
     if card is None:
         raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
     if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):
