@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -41,7 +41,6 @@ from kaguan.durable import InUse
 pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgresql")]
 
 CARD = "990100001"
-CLIENTS = 16
 
 
 @contextmanager
@@ -155,6 +154,7 @@ class LosesTheAnswer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
+        self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
     def _serve(self):
@@ -170,13 +170,16 @@ class LosesTheAnswer:
             threading.Thread(target=self._pump, args=(server, client, cut, False), daemon=True).start()
 
     def _pump(self, source, target, cut, is_request):
-        while data := source.recv(65536):
-            if is_request and self.armed and b"COMMIT" in data:
-                cut.set()
-            if cut.is_set() and not is_request:
-                break  # the server has answered, so it is done; nobody will hear of it
-            target.sendall(data)
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if is_request and self.armed and b"COMMIT" in data:
+                    cut.set()
+                if cut.is_set() and not is_request:
+                    break  # the server has answered, so it is done; nobody will hear of it
+                target.sendall(data)
         for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
 

@@ -85,11 +85,15 @@ def open_accounts(codes: set[str]) -> None:
 
     They are locked in the order of their codes, so that no two transfers wait for each other.
     """
-    in_order = Account.objects.select_for_update().filter(code__in=codes).order_by("code")
-    known = {account.code for account in in_order}
-    if known == codes:
-        return
-    Account.objects.bulk_create(
-        (Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(codes - known)),
-        ignore_conflicts=True,  # another transfer may be opening the same one
-    )
+    missing = codes - _locked(codes)
+    if missing:
+        Account.objects.bulk_create(
+            (Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(missing)),
+            ignore_conflicts=True,  # another transfer may be opening the same one
+        )
+        _locked(codes)
+
+
+def _locked(codes: set[str]) -> set[str]:
+    in_order = Account.objects.select_for_update(no_key=True).filter(code__in=codes).order_by("code")
+    return set(in_order.values_list("code", flat=True))

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Card, CardEvent, Transfer
@@ -156,7 +158,8 @@ def open_load(load_id: UUID) -> PendingLoad:
 
     Refuses with NotFound, AlreadyResolved, in this order.
     """
-    transfer = find_pending(load_id)
+    with transaction.atomic():
+        transfer = find_pending(load_id)
     if transfer.kind not in _KINDS:
         raise NotFound(f"{load_id} is a {transfer.kind}, no load")
     return _pending(load_id, transfer)

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from kaguan.cms.ledger.accounts import held_account, merchant_account, purse_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Institution, Terminal, Transfer
@@ -95,7 +97,8 @@ def open_purchase(purchase_id: UUID) -> AuthorisedPurchase:
 
     Refuses with NotFound, AlreadyResolved, in this order.
     """
-    transfer = find_pending(purchase_id)
+    with transaction.atomic():
+        transfer = find_pending(purchase_id)
     if transfer.kind != PURCHASE:
         raise NotFound(f"{purchase_id} is a {transfer.kind}, no purchase")
     return _authorised(purchase_id, transfer)
