@@ -19,6 +19,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
 from kaguan.cms.rules.rights import Role
+from kaguan.cms.safekeeping import cli as safekeeping
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
 
@@ -272,5 +273,5 @@ def ledger_open(question: Question) -> None:
 
 for command in counter.ON_CARDS:
     card.add_command(command)
-for group in (*counter.GROUPS, audit):
+for group in (*counter.GROUPS, audit, *safekeeping.COMMANDS):
     cms.add_command(group)

@@ -41,9 +41,8 @@ def audit_key(key_file: Path) -> None:
     """Make a key that signs checkpoints in KEY_FILE, and its public key in KEY_FILE.pub. Keep both off the database."""
     from kaguan.cms.auditing.signing import make_key
 
-    click.echo(
-        f"{key_file}: keep it where the database's administrators cannot read it; {make_key(key_file)}: hand out"
-    )
+    public_key_file = make_key(key_file)
+    click.echo(f"{key_file}: keep it from the database's administrators; {public_key_file}: give to who verifies")
 
 
 @audit.command("checkpoint")

@@ -22,6 +22,7 @@ class Holder(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["cert_type", "cert_no"], name="one_holder_a_document"),)
+        indexes = (models.Index(fields=["cert_no"], name="holder_by_cert_no"),)
 
     def __str__(self) -> str:
         """Name the holder by number, so that no log shows who it is."""
