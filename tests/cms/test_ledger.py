@@ -193,6 +193,7 @@ GUARDED = [
     "cms_receipt",
     "cms_auditentry",
     "cms_reconciliation",
+    "cms_purgerequest",
 ]
 
 

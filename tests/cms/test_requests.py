@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from cms.town import AT_TILL, BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
 from kaguan.cms import services
-from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Institution, Receipt, Transfer
+from kaguan.cms.models import Account, AuditEntry, Card, CardEvent, Entry, Holder, Institution, Receipt, Transfer
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.purchases import Item, ItemCategory
@@ -27,8 +27,10 @@ from kaguan.cms.services import (
     loss,
     orders,
     pin,
+    privacy,
     purchase,
     reconciliation,
+    sampling,
     set_up,
     stock,
 )
@@ -123,6 +125,18 @@ def reconciliation_asked(town, request_id):
     reconciliation.ask_reconciliation(town.clerk, TORN_RECONCILIATION, **FOUND_OUT)
 
 
+LEAVER, ASKED_PURGE = 990_100, UUID(int=9)
+
+
+def person_without_cards(town, request_id):
+    Holder.objects.create(pk=LEAVER, cert_type="01", cert_no=CERT_NO, name=NAME, region_id="990100")
+
+
+def purge_asked(town, request_id):
+    person_without_cards(town, request_id)
+    privacy.ask_purge(town.clerk, ASKED_PURGE, holder_id=LEAVER, reason="own request")
+
+
 def replaced(town, request_id):
     funded(town, request_id)
     loss.report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
@@ -174,6 +188,10 @@ CASES = [
         {"reconciliation_id": TORN_RECONCILIATION},
     ),
     (loss.confirm_blocked, "teller", in_state(Application.FORMAL_LOSS), {**ON_CARD, "how": "reader"}),
+    (sampling.add_sample, "administrator", nothing, {"holders": 3}),
+    (privacy.export_person, "clerk", person_without_cards, {"holder_id": LEAVER, "reason": "own request"}),
+    (privacy.ask_purge, "clerk", person_without_cards, {"holder_id": LEAVER, "reason": "own request"}),
+    (privacy.approve_purge, "supervisor", purge_asked, {"purge_id": ASKED_PURGE}),
     (lock.lock, "clerk", active, {**ON_CARD, "reason": LockReason.OTHER}),
     (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
     (lock.seal, "clerk", ordered, ON_CARD),

@@ -15,6 +15,7 @@ from kaguan.apdu.errors import InputError
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.auditing.cli import audit
 from kaguan.cms.counter import cli as counter
+from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
@@ -273,5 +274,7 @@ def ledger_open(question: Question) -> None:
 
 for command in counter.ON_CARDS:
     card.add_command(command)
+for command in privacy.ON_HOLDERS:
+    holder.add_command(command)
 for group in (*counter.GROUPS, audit, *safekeeping.COMMANDS):
     cms.add_command(group)

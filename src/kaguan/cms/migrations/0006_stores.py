@@ -1,10 +1,13 @@
-"""Indexes for what is asked all day among millions of rows."""
+"""Indexes for what is asked all day among millions of rows; requests to destroy a person's data."""
 
 from __future__ import annotations
 
+import django.db.models.deletion
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+
+from kaguan.cms.append_only import guarded
 
 _INDEX = "transfer_by_card"
 
@@ -25,4 +28,15 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex("holder", models.Index(fields=["cert_no"], name="holder_by_cert_no")),
         migrations.RunPython(add_index, drop_index),
+        migrations.CreateModel(
+            name="PurgeRequest",
+            fields=[
+                ("purge_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("reason", models.CharField(max_length=200)),
+                ("asked_by", models.CharField(max_length=20)),
+                ("at", models.DateTimeField()),
+                ("holder", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="cms.holder")),
+            ],
+        ),
+        guarded("cms_purgerequest"),
     ]

@@ -4,6 +4,7 @@ from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution, Region, Terminal
+from kaguan.cms.models.privacy import PurgeRequest
 from kaguan.cms.models.records import AuditEntry, Receipt
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Holder",
     "Institution",
     "Operator",
+    "PurgeRequest",
     "Receipt",
     "Reconciliation",
     "Region",

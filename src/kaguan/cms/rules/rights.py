@@ -25,6 +25,7 @@ class Right(StrEnum):
     PURCHASE = "purchase"
     RECONCILE = "reconcile"
     APPROVE = "approve"
+    PRIVACY = "care for personal data"
 
 
 class Role(StrEnum):
@@ -51,6 +52,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.CANCEL,
                 Right.CREDIT,
                 Right.RECONCILE,
+                Right.PRIVACY,
             }
         ),
         Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE}),

@@ -87,9 +87,7 @@ def restore_rows(lines: Iterable[list[Any]], proof: RowsProof) -> None:
             model = known[number]
             copy_rows(model, columns_of(model), _values(model, rows, proof))
     except (IndexError, TypeError, ValueError, ValidationError, DataError, IntegrityError) as error:
-        raise InputError(
-            f"a row of the backup does not fit its table: {type(error).__name__}"
-        ) from None
+        raise InputError(f"a row of the backup does not fit its table: {type(error).__name__}") from None
 
 
 def read_line(stream: BinaryIO) -> Any:
