@@ -84,6 +84,7 @@ def test_the_database_itself_refuses_to_rewrite_the_log(log, sql):
         run(sql)
 
 
+@pytest.mark.acceptance("S0-18")
 def test_nobody_is_given_away(log):
     everything = str(list(AuditEntry.objects.values_list()))
     assert CERT_NO not in everything

@@ -82,6 +82,7 @@ def test_not_while_a_card_is_open_or_money_is_left(town, leaver):
         ask_purge(town.clerk, uuid4(), holder_id=leaver, reason=" ")
 
 
+@pytest.mark.acceptance("S0-18")
 def test_nobody_sees_the_people_of_another_region_or_their_own_file(town, leaver):
     Region.objects.create(code="990200")
     Institution.objects.filter(pk="SSB").update(region="990200")

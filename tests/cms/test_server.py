@@ -26,13 +26,14 @@ from kaguan.cms import audit
 from kaguan.cms.cli import cms
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Card, Receipt
-from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
+from kaguan.cms.rules.regions import SAMPLE_CITY
 from kaguan.cms.services.contributions import credit_contribution
 from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.lock import lock
 from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.orders import OrderRow, order_cards
-from kaguan.cms.services.set_up import register_holder
+from kaguan.cms.services.set_up import found, register_holder
 from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.store import open_store
 from kaguan.database import DatabaseGone
@@ -231,3 +232,12 @@ def test_programs_that_open_a_new_database_together_migrate_it_once(new_store, o
     code = f"from kaguan.cms.store import open_store; open_store({address!r})"
     programs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
     assert [program.wait() for program in programs] == [0, 0, 0]
+
+
+def test_of_two_who_found_the_system_at_once_one_does(own_store):
+    def start(name):
+        return found(uuid4(), region_code="990100", region=SAMPLE_CITY, authority="SSB", administrator=name)
+
+    outcomes = at_once(*(lambda name=name: start(name) for name in ("one", "two", "three")))
+    assert sum(isinstance(outcome, DuplicateRequest) for outcome in outcomes) == 2
+    assert audit.verify_chain().entries == 1

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import secrets
+from importlib.util import find_spec
 from typing import Any, Final
+
+from kaguan.apdu.errors import RuleBroken
 
 DATABASE_VARIABLE: Final = "KAGUAN_DB"
 DEFAULT_DATABASE: Final = "kaguan.sqlite"
 PATIENCE_SECONDS: Final = 20
 """How long a request waits for another one that holds what it needs."""
+_SESSION: Final = f"-c synchronous_commit=on -c lock_timeout={PATIENCE_SECONDS}s"
 
 
 def is_server(database: str) -> bool:
@@ -28,12 +32,14 @@ def database_settings(database: str) -> dict[str, Any]:
     a server it locks the rows that it decides by.
 
     Raises:
-        RuleBroken: another kind of database, or a password in its address.
+        RuleBroken: another kind of database, a password in its address, or no driver for it.
     """
     if not is_server(database):
         return _file_settings(_path_of(database))
     from kaguan.address import database_url  # noqa: PLC0415 (most databases are files)
 
+    if find_spec("psycopg") is None:
+        raise RuleBroken("a database on a server needs the extra postgres: pip install 'kaguan[cms,postgres]'")
     url = database_url(database)
     options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
     return {
@@ -44,7 +50,7 @@ def database_settings(database: str) -> dict[str, Any]:
         "PORT": options.pop("port", str(url.port or "")),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**options, "options": f"-c synchronous_commit=on -c lock_timeout={PATIENCE_SECONDS}s"},
+        "OPTIONS": {**options, "options": f"{options.get('options', '')} {_SESSION}".strip()},
     }
 
 

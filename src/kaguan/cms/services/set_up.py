@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from kaguan.cms import audit
@@ -15,6 +14,7 @@ from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind, RegionRules
 from kaguan.cms.rules.rights import Right, Role
 from kaguan.cms.services.case import Actor, Case, find_holder, find_institution
+from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.services.use_case import use_case
 
 
@@ -52,7 +52,8 @@ def found(request_id: UUID, *, region_code: str, region: RegionRules, authority:
 
     Refuses with DuplicateRequest when the system has operators already: from then on an administrator sets it up.
     """
-    with transaction.atomic(durable=True):
+
+    def work() -> Actor:
         if Operator.objects.exists():
             raise DuplicateRequest("the system is founded already: ask one of its administrators")
         place = Region.objects.create(code=region_code, settings=region.settings())
@@ -68,6 +69,8 @@ def found(request_id: UUID, *, region_code: str, region: RegionRules, authority:
             )
         )
         return Actor(administrator, authority)
+
+    return in_transaction(work)
 
 
 @use_case("register institution", Right.SET_UP, InstitutionRef)
