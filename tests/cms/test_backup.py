@@ -109,7 +109,7 @@ def test_a_backup_that_was_touched_leaves_nothing(place, how, sealed, touched):
         "cut": whole[:at],
         "add": whole + whole[at : at + 5] + b"\0",
     }[how]
-    harmless = not sealed and (how == "add" or 3 < at < 10)  # gzip's own header, and zeros after its end
+    harmless = not sealed and how == "flip" and at < 10  # time and system in gzip's own header
     try:
         restore_bytes(bad, sealed)
     except KaguanError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,8 @@ def _restore_lines(packed: BinaryIO) -> dict[str, Any]:
             line = read_line(packed)
             if isinstance(line, dict):
                 said.update(line.get(_TRAILER) or {})
+                if packed.read(1):  # and gzip compares its own sum at the end
+                    raise InputError("something follows the end of the backup: take another copy of it")
                 return
             digest.update(canonical(line) + b"\n")
             yield line
@@ -172,5 +175,5 @@ def _opened(stream: io.BufferedReader, vault: KeyVault | None) -> Iterator[Binar
     try:
         with gzip.GzipFile(fileobj=source, mode="rb") as packed:
             yield cast("BinaryIO", packed)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"this is no backup, or it is cut off ({error})") from None

@@ -67,7 +67,7 @@ class Unsealing(io.RawIOBase):
         VaultError: the key store has not the key, or what it sealed was changed or cut off.
     """
 
-    def __init__(self, stream: BinaryIO, vault: KeyVault) -> None:
+    def __init__(self, stream: io.BufferedReader, vault: KeyVault) -> None:
         sealed_key = stream.read(int.from_bytes(stream.read(2), "big"))
         self._stream = stream
         self._cipher = AESGCM(vault.open_secret(RECORDS, sealed_key, _ABOUT).reveal())
@@ -91,7 +91,7 @@ class Unsealing(io.RawIOBase):
         if not _TAG_SIZE <= size <= CHUNK_SIZE + _TAG_SIZE:
             raise VaultError("the sealed backup is cut off or was changed: take another copy of it")
         sealed = self._stream.read(size)
-        self._ended = not self._stream.peek(1) if isinstance(self._stream, io.BufferedReader) else False
+        self._ended = not self._stream.peek(1)
         try:
             chunk = self._cipher.decrypt(_nonce(self._number, is_last=self._ended), sealed, MAGIC)
         except InvalidTag:
