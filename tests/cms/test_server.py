@@ -23,10 +23,11 @@ from cms.test_race import at_once
 from cms.test_requests import CASES
 from cms.town import BANK, EXPIRES, ISSUED, NAME, TERMINAL
 from kaguan.cms import audit
+from kaguan.cms.append_only import drop_guards
 from kaguan.cms.cli import cms
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Card, Receipt
-from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
+from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, ProofFailed
 from kaguan.cms.rules.regions import SAMPLE_CITY
 from kaguan.cms.services.contributions import credit_contribution
 from kaguan.cms.services.load import begin_load
@@ -106,7 +107,21 @@ def test_clients_side_by_side_leave_sound_books_and_a_whole_log(own_store, lasti
     head = audit.verify_chain()
     assert head.entries == AuditEntry.objects.count()
     assert AuditEntry.objects.filter(action="credit contribution", outcome="done").count() == 120
-    assert AuditEntry.objects.filter(sequence__gt=audit.LANE_SIZE).exists(), "nobody ever found a lane taken"
+
+
+def test_nobody_waits_for_a_lane_of_the_log_that_another_one_is_writing_to(own_store, lasting_town):
+    with elsewhere(own_store) as other, other.transaction():
+        for lane in (0, 1):
+            other.execute("SELECT pg_advisory_xact_lock(%s, %s)", (audit._LANE_LOCKS, lane))
+        lasting_town.order()
+    assert AuditEntry.objects.latest("sequence").sequence == 2 * audit.LANE_SIZE + 1
+    lasting_town.receive(CARD)
+    head = audit.verify_chain()
+    assert head.entries == AuditEntry.objects.count()
+    drop_guards(connection, ["cms_auditentry"])
+    AuditEntry.objects.filter(sequence__gt=2 * audit.LANE_SIZE).update(operator="nobody")
+    with pytest.raises(ProofFailed, match="audit entry 2/1 "):
+        audit.verify_chain()
 
 
 def test_a_transaction_that_waits_in_a_circle_is_done_again(own_store, lasting_town):
