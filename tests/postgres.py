@@ -53,11 +53,11 @@ class Server:
         """The server is gone; `immediate` is as if the power failed."""
         self._run("pg_ctl", "--pgdata", self._data, "--wait", "--silent", "--mode", mode, "stop")
 
-    def new_database(self) -> str:
-        """The URL of a new empty database."""
+    def new_database(self, template: str = "template1") -> str:
+        """The URL of a new database: empty, or like the one of this name, which nobody may be using."""
         self._databases += 1
         name = f"bureau{self._databases}"
-        self._run("createdb", "--host", self._folder, "--username", self._user, name)
+        self._run("createdb", "--host", self._folder, "--username", self._user, "--template", template, name)
         return self.url(name)
 
     def url(self, name: str) -> str:

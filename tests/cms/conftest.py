@@ -1,20 +1,58 @@
-"""Card management on a real SQLite file, and a small town in region 990100 to play in."""
+"""Card management on a real SQLite file and on a real PostgreSQL server, and a small town in region 990100 to play in.
+
+A test that needs a database is run on both kinds: first all of them on the one, then all on the other.
+"""
 
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 
 from cms.town import Town, found_town
-from kaguan.cms.settings import DATABASE_VARIABLE
+from kaguan.cms.settings import DATABASE_VARIABLE, database_settings, is_server
 from kaguan.cms.store import open_store
+from postgres import server
+
+KINDS = ("sqlite", "postgresql")
+TEMPLATE = "kaguan_template"
+
+
+def pytest_generate_tests(metafunc):
+    """Run on both kinds whatever needs a database, and on one what says `only_on`."""
+    wants = metafunc.definition.get_closest_marker("django_db") is not None
+    if not wants and "django_db_setup" not in metafunc.fixturenames:
+        return
+    if "django_db_setup" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("django_db_setup")
+    only = metafunc.definition.get_closest_marker("only_on")
+    metafunc.parametrize("django_db_setup", only.args if only else KINDS, indirect=True, scope="session")
+
+
+def move_to(database):
+    """The default connection is to this database from now on; what it was to before."""
+    connection.close()
+    connections.settings["default"].update(database_settings(database))
+    del connections["default"]
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory):
-    """Let the test database be a file: threads share it, and its locks are the real ones."""
-    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "cms.sqlite")
+def django_db_setup(request, django_test_environment, django_db_blocker, tmp_path_factory):
+    """A database of this kind with every migration, that tests roll back in."""
+    folder = tmp_path_factory.mktemp("db")
+    with django_db_blocker.unblock():
+        if request.param == "sqlite":
+            # a file: threads share it, and its locks are the real ones
+            move_to(str(folder / "cms.sqlite"))
+            connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": str(folder / "cms.sqlite")}
+        else:
+            move_to(server().url("postgres"))
+            connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": TEMPLATE}
+        made = setup_databases(verbosity=0, interactive=False)
+    yield request.param
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+        connection.close()
 
 
 @pytest.fixture
@@ -24,18 +62,37 @@ def town(db) -> Town:
 
 
 @pytest.fixture
+def new_store(django_db_setup, django_db_blocker, tmp_path):
+    """Make another database of this kind, with no table in it; its address."""
+
+    def make(name="other"):
+        return str(tmp_path / f"{name}.sqlite") if django_db_setup == "sqlite" else server().new_database()
+
+    return make
+
+
+@pytest.fixture
 def own_store(django_db_setup, django_db_blocker, tmp_path, monkeypatch):
-    """A database file of the test's own: what is committed there stays, and threads and programs share it."""
-    before, own = connection.settings_dict["NAME"], str(tmp_path / "own.sqlite")
-    monkeypatch.setenv(DATABASE_VARIABLE, own)
+    """A database of the test's own: what is committed there stays, and threads and programs share it."""
     with django_db_blocker.unblock():
+        connection.close()
+        before = dict(connection.settings_dict)
+        own = str(tmp_path / "own.sqlite") if django_db_setup == "sqlite" else server().new_database(TEMPLATE)
+        monkeypatch.setenv(DATABASE_VARIABLE, own)
         open_store(own)
         yield own
         connection.close()
-        connection.settings_dict["NAME"] = before
+        connections.settings["default"].update(before)
+        del connections["default"]
+
+
+@pytest.fixture
+def on_server(own_store) -> bool:
+    """Whether the test's own database is on a server."""
+    return is_server(own_store)
 
 
 @pytest.fixture
 def lasting_town(own_store) -> Town:
-    """The same town, committed to a file of its own."""
+    """The same town, committed to a database of its own."""
     return found_town()

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
+from card.cards import PROFILE
 from cms.town import return_row
 from kaguan.apdu.errors import InputError, OrderError
 from kaguan.cms.cli import cms
@@ -21,6 +22,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.refusals import IllegalTransition, NotFound, RuleTableError
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
+from kaguan.personalization.keystore import make_test_store
 from kaguan.personalization.order.returnfile import write_return
 from personalization.orders import Order, holder
 
@@ -141,3 +143,27 @@ def test_a_store_of_its_own_in_a_process_of_its_own(tmp_path):
         )
     assert json.loads(done.stdout)["entries"] == 1
     assert Path(database).stat().st_mode & 0o077 == 0
+
+
+def test_the_log_is_signed_checked_and_taken_out(office, tmp_path):
+    key, checkpoints = tmp_path / "audit.key", tmp_path / "checkpoints.jsonl"
+    assert "keep it from" in office("audit", "key", key)
+    assert "entries     1" in office("audit", "checkpoint", "--key", key, "--checkpoints", checkpoints)
+    proof = ["--checkpoints", checkpoints, "--public-key", tmp_path / "audit.key.pub"]
+    assert json.loads(office("audit", "verify", "--json", *proof))["signed"] == 1
+    with pytest.raises(InputError, match="give both"):
+        office("audit", "verify", "--checkpoints", checkpoints)
+    for form in ("jsonl", "csv"):
+        assert "lines  1" in office("audit", "export", tmp_path / f"log.{form}", "--form", form)
+
+
+def test_books_are_sampled_backed_up_and_restored(office, new_store, tmp_path):
+    store = tmp_path / "keys"
+    make_test_store(store, PROFILE)
+    assert "people      40" in office("sample", "--holders", "40")
+    for keys in ([], ["--keys", store]):
+        kept = office("backup", tmp_path / "books", "--json", *keys)
+        elsewhere = new_store(f"restored{len(keys)}")
+        restored = office("restore", tmp_path / "books", elsewhere, *keys)
+        assert json.loads(kept)["audit_head"] in restored
+        assert f"rows           {json.loads(kept)['rows']}" in restored

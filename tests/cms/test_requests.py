@@ -21,6 +21,7 @@ from kaguan.cms.models import (
     CardRequest,
     Departure,
     Entry,
+    Holder,
     Institution,
     Receipt,
     Reminder,
@@ -42,10 +43,12 @@ from kaguan.cms.services import (
     loss,
     orders,
     pin,
+    privacy,
     purchase,
     reconciliation,
     regions,
     requests,
+    sampling,
     set_up,
     stock,
 )
@@ -140,6 +143,13 @@ def reconciliation_asked(town, request_id):
     reconciliation.ask_reconciliation(town.clerk, TORN_RECONCILIATION, **FOUND_OUT)
 
 
+LEAVER = 990_100
+
+
+def person_without_cards(town, request_id):
+    Holder.objects.create(pk=LEAVER, cert_type="01", cert_no=CERT_NO, name=NAME, region_id="990100")
+
+
 def replaced(town, request_id):
     funded(town, request_id)
     loss.report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
@@ -194,6 +204,8 @@ CASES = [
         {"reconciliation_id": TORN_RECONCILIATION},
     ),
     (loss.confirm_blocked, "teller", in_state(Application.FORMAL_LOSS), {**ON_CARD, "how": "reader"}),
+    (sampling.add_sample, "administrator", nothing, {"holders": 3}),
+    (privacy.export_person, "clerk", person_without_cards, {"holder_id": LEAVER, "reason": "own request"}),
     (lock.lock, "clerk", active, {**ON_CARD, "reason": LockReason.OTHER}),
     (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
     (lock.seal, "clerk", ordered, ON_CARD),

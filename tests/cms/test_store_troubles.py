@@ -27,6 +27,7 @@ def garbage(own_store, tmp_path):
     return path
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_file_that_is_no_database(garbage):
     for words in (["card", "show", "A"], ["init", garbage], ["ledger", "verify"]):
         error = asked(garbage, *words)
@@ -35,7 +36,8 @@ def test_a_file_that_is_no_database(garbage):
     assert garbage.read_bytes() == b"\xc4\x6e" * 4096
 
 
-def test_a_database_that_another_program_holds(own_store):
+@pytest.mark.only_on("sqlite")
+def test_a_file_that_another_program_holds(own_store):
     assert asked(own_store, "init", own_store) is None
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout = 0")

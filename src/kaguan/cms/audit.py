@@ -3,16 +3,23 @@
 Law. Every line's hash covers the line and the hash before it: none can be changed, dropped or put in unseen.
 Law. Personal numbers stand masked in it; PINs, keys and cryptograms never stand in it.
 
-Cutting off the newest lines leaves a sound shorter chain: note the head outside the database to see that too.
+The log has lanes, each a chain of its own, so that clients of a server who end their requests at the same moment need
+not queue: a request takes the first lane that nobody is writing to, and holds it until it is committed. A file has
+one writer and one lane. A line's `sequence` holds its lane in the upper bits and its place there, from 1, in the lower.
+
+Cutting off the newest lines leaves a sound shorter chain: signed checkpoints outside the database show that too
+(`kaguan.cms.auditing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
+
+from django.db import connection
 
 from kaguan.cms.canonical import fingerprint
 from kaguan.cms.models import AuditEntry
@@ -20,6 +27,14 @@ from kaguan.cms.rules.documents import mask_name, mask_number, mask_text
 from kaguan.cms.rules.refusals import ProofFailed
 
 FIRST_HASH: Final = "0" * 64
+LANES: Final = 16
+LANE_SIZE: Final = 2**48
+
+_LANE_LOCKS: Final = 0x4B41  # the first half of an advisory lock of PostgreSQL, the lane is the other
+_TAKE_FREE_LANE: Final = (
+    "SELECT lane FROM generate_series(0, %s) AS lane WHERE pg_try_advisory_xact_lock(%s, lane) LIMIT 1"
+)
+_WAIT_FOR_LANE: Final = "SELECT pg_backend_pid() %% %s, pg_advisory_xact_lock(%s, pg_backend_pid() %% %s)"
 
 _NUMBERS: Final = frozenset({"cert_no", "phone", "bank_card_no"})
 _SECRETS: Final = frozenset({"pin", "tac", "mac", "key", "password"})
@@ -39,17 +54,34 @@ class AuditLine:
 
 
 class ChainHead(NamedTuple):
-    """How many lines the log has, and the hash of the newest."""
+    """How many lines the log has, and the hash of the newest: of several lanes, a hash over all their newest."""
 
     entries: int
     head: str
 
 
+class LaneHead(NamedTuple):
+    """How many lines a lane has, and the hash of its newest."""
+
+    lane: int
+    entries: int
+    head: str
+
+
+_NOTHING_YET: Final = LaneHead(0, 0, FIRST_HASH)
+
+
 def append(line: AuditLine) -> AuditEntry:
-    """Leave the line at the end of the log; call it inside the transaction that it tells of."""
-    newest = AuditEntry.objects.select_for_update().order_by("-sequence").first()
+    """Leave the line at the end of a lane; call it last inside the transaction that it tells of."""
+    lane = _take_lane()
+    newest = (
+        AuditEntry.objects.filter(sequence__gt=lane * LANE_SIZE, sequence__lt=(lane + 1) * LANE_SIZE)
+        .order_by("-sequence")
+        .values_list("sequence", "hash")
+        .first()
+    )
     entry = AuditEntry(
-        sequence=newest.sequence + 1 if newest else 1,
+        sequence=newest[0] + 1 if newest else lane * LANE_SIZE + 1,
         at=line.at,
         operator=line.operator[:20],
         institution=line.institution[:20],
@@ -57,11 +89,17 @@ def append(line: AuditLine) -> AuditEntry:
         request_id=line.request_id,
         outcome=line.outcome,
         detail=_clean(line.detail),
-        previous_hash=newest.hash if newest else FIRST_HASH,
+        previous_hash=newest[1] if newest else FIRST_HASH,
     )
     entry.hash = _hash(entry)
     entry.save(force_insert=True)
     return entry
+
+
+def place_of(sequence: int) -> str:
+    """Return the line's place as people read it: `7`, or `3/7` for the seventh line of lane 3."""
+    lane, place = divmod(sequence, LANE_SIZE)
+    return f"{lane}/{place}" if lane else str(place)
 
 
 def verify_chain() -> ChainHead:
@@ -70,19 +108,62 @@ def verify_chain() -> ChainHead:
     Raises:
         ProofFailed: naming the first line that was changed, lost or put in.
     """
-    return check_chain(AuditEntry.objects.order_by("sequence").iterator())
+    return check_chain(all_entries())
+
+
+def all_entries() -> Iterator[AuditEntry]:
+    """Give every line, lane by lane, oldest first."""
+    return AuditEntry.objects.order_by("sequence").iterator()
 
 
 def check_chain(entries: Iterable[AuditEntry]) -> ChainHead:
-    """Return the head of these lines, given oldest first; refuse as `verify_chain` does."""
-    count, head = 0, FIRST_HASH
+    """Return the head of these lines, given lane by lane and oldest first; refuse as `verify_chain` does."""
+    heads: dict[int, LaneHead] = {}
+    for entry in checked(entries):
+        lane, place = divmod(entry.sequence, LANE_SIZE)
+        heads[lane] = LaneHead(lane, place, entry.hash)
+    return head_of(list(heads.values()))
+
+
+def checked(entries: Iterable[AuditEntry], *, after: LaneHead = _NOTHING_YET) -> Iterator[AuditEntry]:
+    """Give the lines on, each found to be as it was written and to follow; refuse as `verify_chain` does.
+
+    The first line follows the one `after`, or begins another lane.
+    """
+    lane, place, head = after
     for entry in entries:
-        if entry.sequence != count + 1:
-            raise ProofFailed(f"audit entry {count + 1} is missing: the log goes on with entry {entry.sequence}")
+        if entry.sequence // LANE_SIZE != lane:
+            lane, place, head = entry.sequence // LANE_SIZE, 0, FIRST_HASH
+        expected = lane * LANE_SIZE + place + 1
+        if entry.sequence != expected:
+            raise ProofFailed(
+                f"audit entry {place_of(expected)} is missing: the log goes on with entry {place_of(entry.sequence)}"
+            )
         if entry.previous_hash != head or entry.hash != _hash(entry):
-            raise ProofFailed(f"audit entry {entry.sequence} ({entry.action}) is not what was written")
-        count, head = entry.sequence, entry.hash
-    return ChainHead(count, head)
+            raise ProofFailed(f"audit entry {place_of(entry.sequence)} ({entry.action}) is not what was written")
+        place, head = place + 1, entry.hash
+        yield entry
+
+
+def head_of(lanes: list[LaneHead]) -> ChainHead:
+    """Return the head of the whole log, given that of each lane."""
+    entries = sum(lane.entries for lane in lanes)
+    if [lane.lane for lane in lanes] in ([], [0]):
+        return ChainHead(entries, lanes[0].head if lanes else FIRST_HASH)
+    return ChainHead(entries, fingerprint([list(lane) for lane in lanes]))
+
+
+def _take_lane() -> int:
+    """Return a lane that nobody else writes to before this transaction has ended."""
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_FREE_LANE, (LANES - 1, _LANE_LOCKS))
+        row = cursor.fetchone()
+        if row is None:
+            cursor.execute(_WAIT_FOR_LANE, (LANES, _LANE_LOCKS, LANES))
+            row = cursor.fetchone()
+        return int(row[0])
 
 
 def _hash(entry: AuditEntry) -> str:

@@ -34,6 +34,6 @@ def _plain(value: object) -> Any:
         return str(value)
     if isinstance(value, Secret):
         return "secret"  # all secrets are alike here: a hash of one would help to guess it
-    if isinstance(value, bytes):
-        return value.hex()
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
     raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -18,10 +18,12 @@ from kaguan.cms.applying import cli as applying
 from kaguan.cms.applying.cli import names_agent
 from kaguan.cms.approving.cli import approval
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
+from kaguan.cms.auditing.cli import audit
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
 from kaguan.cms.people.cli import person
+from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
 from kaguan.cms.rules.applying import Agent
 from kaguan.cms.rules.choices import InstitutionKind
@@ -29,6 +31,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Role
+from kaguan.cms.safekeeping import cli as safekeeping
 from kaguan.cms.store import open_store
 from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
@@ -46,7 +49,7 @@ def cms() -> None:
 @click.option("--authority", default="SSB", show_default=True, help="Code of the authority.")
 @click.option("--administrator", default="admin", show_default=True, help="Code of the first administrator.")
 def init(database: str, region_code: str, settings_file: Path | None, authority: str, administrator: str) -> None:
-    """Make DATABASE, with a region, its authority and a first administrator."""
+    """Make DATABASE (a file, or the URL of an empty one on a server), with region, authority, first administrator."""
     rules: RegionRules | None = None
     if settings_file:
         try:
@@ -304,28 +307,14 @@ def ledger_open(question: Question) -> None:
     question.show(open_reservations())
 
 
-@cms.group()
-def audit() -> None:
-    """The audit log."""
-
-
-@audit.command("verify")
-@asks
-def audit_verify(question: Question) -> None:
-    """Check the chain of the audit log; note the head somewhere else."""
-    from kaguan.cms.audit import verify_chain
-
-    question.show(verify_chain()._asdict())
-
-
 for group, commands in (
     (card, (*counter.ON_CARDS, *ending.ON_CARDS)),
     (stock, keeping.ON_STOCK),
-    (holder, applying.ON_HOLDERS),
+    (holder, (*applying.ON_HOLDERS, *privacy.ON_HOLDERS)),
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation)),
+    (cms, (region, person, approval, access, activation, audit, *safekeeping.COMMANDS)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

@@ -1,34 +1,79 @@
-"""Django settings of card management, embedded: one SQLite file, no web server.
+"""Django settings of card management, without a web server: an SQLite file, or PostgreSQL by its URL.
 
-`KAGUAN_DB` names the database file. `KAGUAN_SECRET_KEY` fixes the secret key; without it every process draws
-its own, which is enough as long as nothing signed outlives the process. Second factors are sealed under it, so they
-need a fixed one.
+`KAGUAN_DB` names the database. `KAGUAN_SECRET_KEY` fixes the secret key; without it every process draws its own,
+which is enough as long as nothing signed outlives the process. Second factors are sealed under it, so they need a
+fixed one.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from importlib.util import find_spec
 from typing import Any, Final
 
-from kaguan.apdu.errors import InputError
+from kaguan.apdu.errors import RuleBroken
 
 DATABASE_VARIABLE: Final = "KAGUAN_DB"
 DEFAULT_DATABASE: Final = "kaguan.sqlite"
+PATIENCE_SECONDS: Final = 20
+"""How long a request waits for another one that holds what it needs."""
+_SESSION: Final = f"-c synchronous_commit=on -c lock_timeout={PATIENCE_SECONDS}s"
+
+
+def is_server(database: str) -> bool:
+    """Return whether the address names a database server and no file."""
+    return "://" in database and not database.startswith("sqlite:")
 
 
 def database_settings(database: str) -> dict[str, Any]:
-    """Return Django's settings for the database: a path of an SQLite file.
+    """Return Django's settings for the database: the path of an SQLite file, or postgresql://USER@HOST/NAME.
 
-    Every transaction takes the write lock at once and every commit reaches the disk before it is answered.
+    Every commit reaches the disk before it is answered. In a file each transaction takes the write lock at once; on
+    a server it locks the rows that it decides by.
+
+    Raises:
+        RuleBroken: another kind of database, a password in its address, or no driver for it.
     """
-    if "://" in database:
-        raise InputError(f"cannot use a {database.partition('://')[0]} database yet: give the path of an SQLite file")
+    if not is_server(database):
+        return _file_settings(_path_of(database))
+    from kaguan.address import database_url  # noqa: PLC0415 (most databases are files)
+
+    if find_spec("psycopg") is None:
+        raise RuleBroken("a database on a server needs the extra postgres: pip install 'kaguan[cms,postgres]'")
+    url = database_url(database)
+    options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.database or "",
+        "USER": url.username or "",
+        "HOST": options.pop("host", url.host or ""),
+        "PORT": options.pop("port", str(url.port or "")),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**options, "options": f"{options.get('options', '')} {_SESSION}".strip()},
+    }
+
+
+def _path_of(database: str) -> str:
+    if "://" not in database:
+        return database
+    from kaguan.address import database_url  # noqa: PLC0415 (most databases are plain paths)
+
+    return str(database_url(database).database)
+
+
+def _file_settings(path: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": database,
+        "NAME": path,
+        "USER": "",
+        "HOST": "",
+        "PORT": "",
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
-            "timeout": 20,
+            "timeout": PATIENCE_SECONDS,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         },

@@ -13,8 +13,9 @@ from card.cards import PROFILE
 from chaos.life import live
 from chaos.plan import Able, Plan, Trouble, plan_of
 from kaguan.apdu.errors import KaguanError
+from kaguan.database import DatabaseGone
 from kaguan.personalization.job.claims import Claims
-from kaguan.personalization.job.database import Bureau, DatabaseGone
+from kaguan.personalization.job.database import Bureau
 from kaguan.personalization.job.job import Counts, Job, find_job, only_job
 from kaguan.personalization.job.shifts import balances, open_shift
 from kaguan.personalization.line.intake import take_in

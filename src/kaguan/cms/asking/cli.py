@@ -15,7 +15,7 @@ import click
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.rules.documents import Document
-from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE
+from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
 
@@ -67,10 +67,10 @@ def _in_store(database: str, values: Mapping[str, object]) -> Iterator[None]:
     """Within the context the store is open, for a command with these values; its troubles are told plainly.
 
     Raises:
-        InputError: there is no such database, or a value that no database keeps.
+        InputError: there is no such file, or a value that no database keeps.
     """
     require_text(values)
-    if not Path(database).is_file():
+    if not is_server(database) and not Path(database).is_file():
         raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
     open_store(database)
     with told_plainly(database):
@@ -102,8 +102,8 @@ def _database(command: Command) -> Command:
         envvar=DATABASE_VARIABLE,
         default=DEFAULT_DATABASE,
         show_default=True,
-        metavar="FILE",
-        help=f"The books' database; else what {DATABASE_VARIABLE} says.",
+        metavar="FILE|URL",
+        help=f"The books' database, a file or postgresql://USER@HOST/NAME; else what {DATABASE_VARIABLE} says.",
     )(command)
 
 

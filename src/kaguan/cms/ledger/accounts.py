@@ -81,8 +81,19 @@ def balance(code: str) -> int:
 
 
 def open_accounts(codes: set[str]) -> None:
-    """Leave an account under each code."""
-    known = set(Account.objects.filter(code__in=codes).values_list("code", flat=True))
-    Account.objects.bulk_create(
-        Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(codes - known)
-    )
+    """Leave an account under each code, all of them locked until the transaction ends.
+
+    They are locked in the order of their codes, so that no two transfers wait for each other.
+    """
+    missing = codes - _locked(codes)
+    if missing:
+        Account.objects.bulk_create(
+            (Account(code=code, may_go_negative=kind_of(code) in MAY_GO_NEGATIVE) for code in sorted(missing)),
+            ignore_conflicts=True,  # another transfer may be opening the same one
+        )
+        _locked(codes)
+
+
+def _locked(codes: set[str]) -> set[str]:
+    in_order = Account.objects.select_for_update(no_key=True).filter(code__in=codes).order_by("code")
+    return set(in_order.values_list("code", flat=True))

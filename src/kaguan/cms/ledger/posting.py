@@ -131,10 +131,11 @@ def find_pending(pending_id: UUID) -> Transfer:
 def newest_of(transfer_id: UUID) -> Transfer:
     """Return the newest transfer in the chain of resolutions that begins with this one, locked; refuse with NotFound.
 
-    Call it inside a transaction.
+    Call it inside a transaction. Whoever comes second waits at the first transfer of the chain.
     """
+    Transfer.objects.select_for_update(no_key=True).filter(pk=transfer_id).first()
     head = find(transfer_id)
-    while (newer := Transfer.objects.select_for_update().filter(resolves=head).first()) is not None:
+    while (newer := Transfer.objects.select_for_update(no_key=True).filter(resolves=head).first()) is not None:
         head = newer
     return head
 

@@ -3,15 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-TABLE = "cms_reconciliation"
-GUARDS = [
-    migrations.RunSQL(
-        f"CREATE TRIGGER {TABLE}_no_{verb.lower()} BEFORE {verb} ON {TABLE} "
-        f"BEGIN SELECT RAISE(ABORT, '{TABLE} is append-only'); END",
-        f"DROP TRIGGER IF EXISTS {TABLE}_no_{verb.lower()}",
-    )
-    for verb in ("UPDATE", "DELETE")
-]
+from kaguan.cms.append_only import guarded
 
 
 class Migration(migrations.Migration):
@@ -49,5 +41,5 @@ class Migration(migrations.Migration):
                 condition=models.Q(("atr", ""), _negated=True), fields=("atr",), name="one_card_an_atr"
             ),
         ),
-        *GUARDS,
+        guarded("cms_reconciliation"),
     ]

@@ -7,15 +7,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 from django.utils import timezone
 
-TABLE = "cms_regionversion"
-GUARDS = [
-    migrations.RunSQL(
-        f"CREATE TRIGGER {TABLE}_no_{verb.lower()} BEFORE {verb} ON {TABLE} "
-        f"BEGIN SELECT RAISE(ABORT, '{TABLE} is append-only'); END",
-        f"DROP TRIGGER IF EXISTS {TABLE}_no_{verb.lower()}",
-    )
-    for verb in ("UPDATE", "DELETE")
-]
+from kaguan.cms.append_only import guarded
+
 SINCE_EVER = date(1999, 1, 1)
 # Until now the way of the employer's premium was the same for all regions, and no setting.
 PREMIUM = ((SINCE_EVER, 3_000), (date(2021, 1, 1), 0))
@@ -62,5 +55,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(keep_settings, migrations.RunPython.noop),
         migrations.RemoveField("region", "settings"),
-        *GUARDS,
+        guarded("cms_regionversion"),
     ]

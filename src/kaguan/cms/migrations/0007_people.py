@@ -3,16 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-APPEND_ONLY = ("cms_approvaldecision", "cms_merge", "cms_verifierverdict")
-GUARDS = [
-    migrations.RunSQL(
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-        f"DROP TRIGGER IF EXISTS {table}_no_{verb.lower()}",
-    )
-    for table in APPEND_ONLY
-    for verb in ("UPDATE", "DELETE")
-]
+from kaguan.cms.append_only import guarded
 
 
 class Migration(migrations.Migration):
@@ -444,5 +435,5 @@ class Migration(migrations.Migration):
             model_name="verifierverdict",
             constraint=models.UniqueConstraint(fields=("verifier", "verdict_id"), name="a_verdict_serves_once"),
         ),
-        *GUARDS,
+        guarded("cms_approvaldecision", "cms_merge", "cms_verifierverdict"),
     ]

@@ -26,6 +26,7 @@ class Holder(models.Model):
             # A person may be on the books of two cities, and neither learns of the other.
             models.UniqueConstraint(fields=["region", "cert_type", "cert_no"], name="one_holder_a_document"),
         )
+        indexes = (models.Index(fields=["cert_no"], name="holder_by_cert_no"),)
 
     def __str__(self) -> str:
         """Name the holder by number, so that no log shows who it is."""

@@ -94,8 +94,9 @@ class Case:
         self.notes.update(notes)
 
     def card(self, card_no: str) -> Card:
-        """Return the card, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
-        card = Card.objects.select_for_update().filter(pk=card_no, region__in=self.regions).first()
+        """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        locked = Card.objects.select_for_update(no_key=True).select_related("holder")
+        card = locked.filter(pk=card_no, region__in=self.regions).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
@@ -123,7 +124,7 @@ class Case:
 
     def person(self, holder_id: int) -> Holder:
         """Return the person by number, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
-        holder = self._known(Holder.objects.select_for_update().filter(pk=holder_id))
+        holder = self._known(Holder.objects.select_for_update(no_key=True).filter(pk=holder_id))
         if holder is None:
             raise NotFound(f"no person {holder_id} is on the books")
         self.note(holder=holder.pk)

@@ -45,7 +45,9 @@ def item_in_custody(case: Case, card: Card) -> StockItem:
 
 
 def _kept(case: Case, card: Card) -> StockItem:
-    kept = StockItem.objects.select_for_update().filter(card=card, institution=case.institution, handed_over_at=None)
+    kept = StockItem.objects.select_for_update(no_key=True).filter(
+        card=card, institution=case.institution, handed_over_at=None
+    )
     item = kept.first()
     if item is None:
         raise NotEligible(f"card {card.card_no} is not in the custody of {case.institution.code}")
@@ -166,7 +168,7 @@ def scrap_card(case: Case, /, *, card_no: str, reason: ScrapReason) -> CardState
     """
     card = case.card(card_no)
     case.step(card, PRODUCTION, "scrap", case.circumstances(card), reason=reason)
-    item = StockItem.objects.select_for_update().filter(card=card).first()
+    item = StockItem.objects.select_for_update(no_key=True).filter(card=card).first()
     brought = CardEvent.objects.filter(card=card, axis=PRODUCTION.name).exclude(event="scrap").order_by("id").last()
     if case.operator.code in {item.keeper if item else "", brought.operator if brought else ""}:
         raise NeedsSecondPerson(f"operator {case.operator.code} brought the card in: another one has to scrap it")
@@ -201,7 +203,12 @@ def _offer(case: Case, card: Card, taker: str) -> None:
 
 
 def _offered(case: Case, card: Card, takers: list[str] | None) -> StockItem:
-    item = StockItem.objects.select_for_update().filter(card=card, handed_over_at=None).exclude(offered_to="").first()
+    item = (
+        StockItem.objects.select_for_update(no_key=True)
+        .filter(card=card, handed_over_at=None)
+        .exclude(offered_to="")
+        .first()
+    )
     if item is None or (takers is not None and item.offered_to not in takers):
         raise NotEligible(f"card {card.card_no} is not on offer to {case.operator.code}")
     return item

@@ -52,7 +52,7 @@ def register_departure(
     Refuses, in this order: no such person, own person, no evidence, a day that has not come, registered already.
     """
     holder = case.holder(cert_type, cert_no)
-    Holder.objects.select_for_update().get(pk=holder.pk)
+    Holder.objects.select_for_update(no_key=True).get(pk=holder.pk)
     case.check_not_own(holder.pk)
     if not evidence.strip():
         raise NotEligible("a departure needs evidence that somebody else can look up")
@@ -87,7 +87,11 @@ def revoke_departure(case: Case, /, *, departure_id: UUID) -> Revoked:
 
     Refuses, in this order: no such departure, own person, registered by the same operator, revoked already.
     """
-    departure = Departure.objects.select_for_update().filter(pk=departure_id, holder__region__in=case.regions).first()
+    departure = (
+        Departure.objects.select_for_update(no_key=True)
+        .filter(pk=departure_id, holder__region__in=case.regions)
+        .first()
+    )
     if departure is None:
         raise NotFound(f"no departure {departure_id} is on the books")
     case.check_not_own(departure.holder_id)
@@ -101,7 +105,7 @@ def revoke_departure(case: Case, /, *, departure_id: UUID) -> Revoked:
 
 
 def _end_cards(case: Case, holder: Holder, reason: CancelReason) -> int:
-    cards = Card.objects.select_for_update().filter(holder=holder).exclude(application=Application.CANCELLED)
+    cards = Card.objects.select_for_update(no_key=True).filter(holder=holder).exclude(application=Application.CANCELLED)
     count = 0
     for card in cards.order_by("card_no"):
         circumstances = case.circumstances(card)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Card, CardEvent, Transfer
@@ -156,7 +158,8 @@ def open_load(load_id: UUID) -> PendingLoad:
 
     Refuses with NotFound, AlreadyResolved, in this order.
     """
-    transfer = find_pending(load_id)
+    with transaction.atomic():
+        transfer = find_pending(load_id)
     if transfer.kind not in _KINDS:
         raise NotFound(f"{load_id} is a {transfer.kind}, no load")
     return _pending(load_id, transfer)
@@ -225,7 +228,7 @@ def _replaced_cards(card_no: str) -> list[Card]:
     """Return the card that this one replaced, the card which that one replaced, and so on."""
     replaced: list[Card] = []
     successor = card_no
-    while (old := Card.objects.select_for_update().filter(replaced_by=successor).first()) is not None:
+    while (old := Card.objects.select_for_update(no_key=True).filter(replaced_by=successor).first()) is not None:
         replaced.append(old)
         successor = old.card_no
     if not replaced:

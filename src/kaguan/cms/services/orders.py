@@ -205,7 +205,8 @@ def open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOrd
 
 def _holder_of(case: Case, row: OrderRow, number: int) -> Holder:
     region = case.institution.region
-    holder, _ = Holder.objects.get_or_create(
+    # locked: of two orders at once the later one sees the card of the earlier
+    holder, _ = Holder.objects.select_for_update(no_key=True).get_or_create(
         region=region, cert_type=row.cert_type, cert_no=row.cert_no, defaults={"name": row.name}
     )
     holder = case.holder(holder.cert_type, holder.cert_no)

@@ -87,7 +87,7 @@ def _order_request(case: Case, order: CardOrder, row: RequestRow, *, where: str)
 
 
 def _cards_in_the_way(request: CardRequest) -> list[Card]:
-    locked = Card.objects.select_for_update()
+    locked = Card.objects.select_for_update(no_key=True)
     if request.replaces is not None:
         return [locked.get(pk=request.replaces.pk)]
     return list(locked.filter(holder=request.holder, application=Application.SEALED, replaced_by=None)[:1])

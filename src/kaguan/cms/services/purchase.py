@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from kaguan.cms.ledger.accounts import held_account, merchant_account, purse_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
 from kaguan.cms.models import Institution, Terminal, Transfer
@@ -95,7 +97,8 @@ def open_purchase(purchase_id: UUID) -> AuthorisedPurchase:
 
     Refuses with NotFound, AlreadyResolved, in this order.
     """
-    transfer = find_pending(purchase_id)
+    with transaction.atomic():
+        transfer = find_pending(purchase_id)
     if transfer.kind != PURCHASE:
         raise NotFound(f"{purchase_id} is a {transfer.kind}, no purchase")
     return _authorised(purchase_id, transfer)
@@ -141,7 +144,7 @@ def _payable_fen(case: Case, card_no: str, items: Sequence[Item]) -> int:
 
 def _next_sequence(terminal_no: str, site: Institution) -> int:
     """Return the number that the terminal gives to its next purchase; each is given once."""
-    terminal, _ = Terminal.objects.select_for_update().get_or_create(
+    terminal, _ = Terminal.objects.select_for_update(no_key=True).get_or_create(
         terminal_no=terminal_no, defaults={"institution": site}
     )
     if terminal.institution != site:

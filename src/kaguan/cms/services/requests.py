@@ -152,7 +152,7 @@ def locked_request(case: Case, card_request_id: UUID) -> CardRequest:
 
     Refuses with NotFound, also for one of another region, and with NeedsSecondPerson.
     """
-    here = CardRequest.objects.select_for_update().filter(region=case.institution.region)
+    here = CardRequest.objects.select_for_update(no_key=True).filter(region=case.institution.region)
     request = here.filter(pk=card_request_id).first()
     if request is None:
         raise NotFound(f"no card request {card_request_id} is on the books")
@@ -238,7 +238,7 @@ def _card_to_replace(case: Case, holder: Holder, wish: Wish) -> Card | None:
 def _find(case: Case, applicant: Applicant) -> Holder | None:
     """Return the person, locked, so that two applications at once see each other."""
     holder = case.known_holder(applicant.cert_type, applicant.cert_no)
-    return None if holder is None else Holder.objects.select_for_update().get(pk=holder.pk)
+    return None if holder is None else Holder.objects.select_for_update(no_key=True).get(pk=holder.pk)
 
 
 def _eligibility(case: Case, holder: Holder | None, applicant: Applicant, kind: RequestKind) -> Eligibility:

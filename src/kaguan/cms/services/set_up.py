@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from kaguan.cms import audit
@@ -19,6 +18,7 @@ from kaguan.cms.rules.regions import InstitutionKind, RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Right, Role
 from kaguan.cms.services.case import Actor, Case
 from kaguan.cms.services.regions import add_shipped, add_version, establish
+from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.services.use_case import use_case
 
 
@@ -62,7 +62,8 @@ def found(
     from then on an administrator sets it up.
     """
     check_code(region_code)
-    with transaction.atomic(durable=True):
+
+    def work() -> Actor:
         if Operator.objects.exists():
             raise DuplicateRequest("the system is founded already: ask one of its administrators")
         at = timezone.now()
@@ -74,6 +75,8 @@ def found(
             audit.AuditLine(at, administrator, authority, "found", request_id, "done", {"region": region_code})
         )
         return Actor(administrator, authority)
+
+    return in_transaction(work)
 
 
 @use_case("register institution", Right.SET_UP, InstitutionRef)

@@ -60,7 +60,8 @@ def take_chip_numbers(case: Case, row: ReturnRow, number: int, event: str) -> Ca
 
 
 def _awaited(case: Case, row: ReturnRow, number: int) -> Card:
-    card = Card.objects.select_for_update().filter(pk=row.card_no, region__in=case.regions).first()
+    locked = Card.objects.select_for_update(no_key=True).select_related("holder")
+    card = locked.filter(pk=row.card_no, region__in=case.regions).first()
     if card is None:
         raise NotEligible(f"row {number}: card {row.card_no} was never ordered")
     if (card.holder.cert_no, card.holder.name) != (row.cert_no, row.name):

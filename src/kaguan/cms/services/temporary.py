@@ -36,7 +36,7 @@ def issue_temporary_card(case: Case, /, *, temporary_card_no: str, document: Doc
     if not document.original:
         raise NotEligible("the original identity document has to be shown, not a copy")
     holder = case.holder(document.cert_type, document.cert_no)
-    Holder.objects.select_for_update().get(pk=holder.pk)
+    Holder.objects.select_for_update(no_key=True).get(pk=holder.pk)
     case.check_not_own(holder.pk)
     _check_waiting(case, holder, temporary_card_no)
     card = TemporaryCard.objects.create(
@@ -113,7 +113,7 @@ def lapse_temporary_card(case: Case, /, *, temporary_card_no: str) -> TemporaryR
 
 
 def _find(case: Case, temporary_card_no: str) -> TemporaryCard:
-    here = TemporaryCard.objects.select_for_update().filter(region=case.institution.region)
+    here = TemporaryCard.objects.select_for_update(no_key=True).filter(region=case.institution.region)
     card = here.filter(pk=temporary_card_no).first()
     if card is None:
         raise NotFound(f"no temporary card {temporary_card_no} is on the books")

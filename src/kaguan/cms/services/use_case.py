@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from kaguan.apdu.errors import RuleBroken
@@ -21,6 +20,7 @@ from kaguan.cms.models import Operator, Receipt
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Actor, Case
+from kaguan.cms.services.transacting import in_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +34,8 @@ def use_case(
     `result` is a flat dataclass of plain values, so that a receipt can give it back.
     A colleague at the same institution may ask again, another institution may not.
     Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
+    Raises what `in_transaction` does: after DatabaseGone nobody knows whether it was done, and asking again under the
+    same id does it, or answers as the first time.
     """
 
     def make(work: Callable[Concatenate[Case, P], R]) -> Callable[Concatenate[Actor, UUID, P], R]:
@@ -43,15 +45,19 @@ def use_case(
                 raise TypeError(f"{work.__name__} takes keyword arguments only")
             request = _Request(actor, request_id, action, right, fingerprint([actor.institution, kwargs]))
             notes: dict[str, object] = {}
+
+            def once() -> R:
+                notes.clear()
+                case = request.admit(notes)
+                first = request.first_result()
+                if first is not None:
+                    return result(**first)
+                answer = work(case, *args, **kwargs)
+                request.keep(case, asdict(answer))  # type: ignore[call-overload]
+                return answer
+
             try:
-                with transaction.atomic(durable=True):
-                    case = request.admit(notes)
-                    first = request.first_result()
-                    if first is not None:
-                        return result(**first)
-                    answer = work(case, *args, **kwargs)
-                    request.keep(case, asdict(answer))  # type: ignore[call-overload]
-                    return answer
+                return in_transaction(once)
             except RuleBroken as refusal:
                 request.note_refusal(refusal, notes)
                 raise
@@ -75,13 +81,17 @@ def question(
         def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
             request = _Request(actor, request_id, action, right, fingerprint="")
             notes: dict[str, object] = {}
+
+            def answered() -> R:
+                notes.clear()
+                case = request.admit(notes)
+                answer = work(case, *args, **kwargs)
+                if noted:
+                    request.note_answer(case)
+                return answer
+
             try:
-                with transaction.atomic(durable=True):
-                    case = request.admit(notes)
-                    answer = work(case, *args, **kwargs)
-                    if noted:
-                        request.note_answer(case)
-                    return answer
+                return in_transaction(answered)
             except RuleBroken as refusal:
                 request.note_refusal(refusal, notes)
                 raise
@@ -136,8 +146,8 @@ class _Request:
 
     def note_refusal(self, refusal: RuleBroken, notes: dict[str, object]) -> None:
         """Leave a line in the audit log that says why not."""
-        with transaction.atomic(durable=True):
-            audit.append(self._line(type(refusal).__name__, {**notes, "why": str(refusal)}))
+        line = self._line(type(refusal).__name__, {**notes, "why": str(refusal)})
+        in_transaction(lambda: audit.append(line))
 
     def _line(self, outcome: str, detail: dict[str, object]) -> audit.AuditLine:
         return audit.AuditLine(

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
-from openpyxl import Workbook
-
 from kaguan.apdu.errors import CodecError
 
 Value = str | int | float | date | None
@@ -68,6 +66,8 @@ def write_xlsx(stream: BinaryIO, sheets: Iterable[Sheet]) -> int:
     Raises:
         CodecError: a text longer than a cell may be, or more rows than a sheet may have.
     """
+    from openpyxl import Workbook  # noqa: PLC0415 (an extra, and CSV does without)
+
     book = Workbook(write_only=True)
     count = 0
     for sheet in sheets:

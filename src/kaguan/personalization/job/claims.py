@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.dml import ReturningInsert
 
-from kaguan.personalization.job.database import DatabaseGone
+from kaguan.database import DatabaseGone
 from kaguan.personalization.job.history import Past, past_of
 from kaguan.personalization.job.job import Job
 from kaguan.personalization.job.prepared import Prepared

@@ -7,18 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from threading import local
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Dialect, create_engine, event, select
 from sqlalchemy import inspect as inspector_of
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from kaguan.apdu.errors import KaguanError, RuleBroken
-from kaguan.database import told_plainly
+from kaguan.address import database_url
+from kaguan.database import DatabaseGone, told_plainly
 from kaguan.durable import InUse
 from kaguan.personalization.job.schema import metadata, now_seconds
 
@@ -26,35 +24,6 @@ Result = TypeVar("Result")
 _PATIENCE_SECONDS = 60.0
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _SCHEMA_LOCK = 0x4B47  # an advisory lock of PostgreSQL: tables are made by one process
-
-
-class DatabaseGone(KaguanError):
-    """The database server does not answer. What was stored stays; what was under way may be done or not."""
-
-    exit_code = 5
-
-
-def database_url(address: str) -> URL:
-    """The URL of this address: `postgresql://...`, `sqlite:///FILE`, or the path of an SQLite file.
-
-    Raises:
-        RuleBroken: no database of these kinds, or a password in it.
-    """
-    if "://" not in address:
-        return URL.create("sqlite", database=str(Path(address).absolute()))
-    try:
-        url = make_url(address)
-    except ArgumentError:
-        raise RuleBroken("the database's address is no URL: postgresql://USER@HOST/NAME, or a file's path") from None
-    if url.password is not None:
-        raise RuleBroken(
-            "a password does not belong in the database's address, where others see it: put it into ~/.pgpass or "
-            "into a service file of PostgreSQL"
-        )
-    kind = url.get_backend_name()
-    if kind not in ("postgresql", "sqlite"):
-        raise RuleBroken(f"{kind} is no database that jobs are kept in: use postgresql://USER@HOST/NAME or a file")
-    return url.set(drivername="postgresql+psycopg" if kind == "postgresql" else "sqlite")
 
 
 class _Now(local):

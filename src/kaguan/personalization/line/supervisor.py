@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import IO, TypeAlias
 
 from kaguan.apdu.errors import LinkError
+from kaguan.database import DatabaseGone
 from kaguan.personalization.job.claims import lapse
-from kaguan.personalization.job.database import DatabaseGone
 from kaguan.personalization.job.job import Counts, Job
 from kaguan.personalization.job.schema import JobState
 from kaguan.personalization.line.terms import LineOrder

@@ -17,9 +17,9 @@ from kaguan.apdu.chaining import Layer
 from kaguan.apdu.errors import CardLost, KaguanError, LinkError, NoCard, VaultError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
+from kaguan.database import DatabaseGone
 from kaguan.durable import DiskFailed
 from kaguan.personalization.job.claims import Claim, Claims
-from kaguan.personalization.job.database import DatabaseGone
 from kaguan.personalization.job.history import Past
 from kaguan.personalization.job.schema import Fate, State
 from kaguan.personalization.order.reading import Holder

@@ -71,7 +71,7 @@ def choose_password(portal: Actor, token: Secret, new: Secret) -> None:
         if _is_initial(holder, text):
             raise NotEligible("the initial password is known to others: choose one of your own")
         check_new_password(text, names=(holder.name, holder.cert_no))
-        credential, _ = HolderCredential.objects.select_for_update().get_or_create(holder=holder)
+        credential, _ = HolderCredential.objects.select_for_update(no_key=True).get_or_create(holder=holder)
         credential.password = make_password(text)
         credential.save()
         _note(portal, "choose password", "done", {"holder": holder.pk}, timezone.now())
@@ -101,7 +101,7 @@ def _admitted(
         make_password(text)
         count_failure(rules, None, counter, at)
         return NotAllowed(WRONG)
-    credential, _ = HolderCredential.objects.select_for_update().get_or_create(holder=holder)
+    credential, _ = HolderCredential.objects.select_for_update(no_key=True).get_or_create(holder=holder)
     right = _is_right(holder, credential, text)
     if is_locked(counter, at) or is_locked(credential, at):
         return NotAllowed(WRONG)

@@ -53,7 +53,9 @@ def actor_of(token: Secret) -> Actor:
 def live_session(token: Secret) -> Session:
     """Return the session of the token, seen now; refuse with NotAllowed when it is over."""
     at = timezone.now()
-    session = Session.objects.select_for_update().filter(digest=_digest(token.reveal()), ended_at=None).first()
+    session = (
+        Session.objects.select_for_update(no_key=True).filter(digest=_digest(token.reveal()), ended_at=None).first()
+    )
     if session is None:
         raise NotAllowed(_SIGNED_OUT)
     somebody = session.operator.institution if session.operator else session.holder

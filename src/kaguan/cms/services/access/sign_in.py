@@ -98,7 +98,7 @@ def _known(
     text = password.reveal().decode("utf-8", errors="replace")
     counter = source_of(source)
     credential = (
-        Credential.objects.select_for_update()
+        Credential.objects.select_for_update(no_key=True)
         .select_related("operator__institution__region")
         .filter(operator=code, operator__active=True)
         .first()

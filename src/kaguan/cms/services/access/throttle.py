@@ -17,7 +17,7 @@ Counter = Credential | HolderCredential | SourceFailures
 
 def source_of(address: str) -> SourceFailures:
     """Return the counter of the address, locked until the transaction ends."""
-    counter, _ = SourceFailures.objects.select_for_update().get_or_create(source=address[:64])
+    counter, _ = SourceFailures.objects.select_for_update(no_key=True).get_or_create(source=address[:64])
     return counter
 
 

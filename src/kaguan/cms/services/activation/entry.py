@@ -189,7 +189,9 @@ def open_activation(institution: str, activation_id: UUID) -> ActivationState:
 
 def _own_open(case: Case) -> Activation:
     activation = (
-        Activation.objects.select_for_update().filter(pk=case.request_id, institution=case.institution.code).first()
+        Activation.objects.select_for_update(no_key=True)
+        .filter(pk=case.request_id, institution=case.institution.code)
+        .first()
     )
     if activation is None:
         raise NotFound(f"{case.institution.code} has no activation {case.request_id}")

@@ -81,7 +81,7 @@ def open_approvals(case: Case, /) -> list[OpenApproval]:
 
 def _decidable(case: Case, approval_id: UUID) -> tuple[Approval, Operator]:
     """Return the request and who asked, when the actor may decide it."""
-    asked = Approval.objects.select_for_update().filter(pk=approval_id, region__in=case.regions).first()
+    asked = Approval.objects.select_for_update(no_key=True).filter(pk=approval_id, region__in=case.regions).first()
     if asked is None:
         raise NotFound(f"no request for approval {approval_id} is on the books")
     case.note(approval=str(asked.pk), asked=asked.action, concerns=asked.concerns, asked_by=asked.asked_by)

@@ -72,7 +72,7 @@ def keep_change(
 
 def set_facts(case: Case, holder: Holder, facts: Mapping[str, str], *, approval: UUID | None = None) -> int:
     """Leave the facts as given, each change in the history, and return how many there were. The facts are checked."""
-    details, _ = HolderDetails.objects.select_for_update().get_or_create(holder=holder)
+    details, _ = HolderDetails.objects.select_for_update(no_key=True).get_or_create(holder=holder)
     changes = {Fact(name).value: text for name, text in facts.items() if details.facts.get(name) != text}
     for name, text in sorted(changes.items()):
         keep_change(case, holder, name, details.facts.get(name, ""), text, approval=approval)

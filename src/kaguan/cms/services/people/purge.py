@@ -5,7 +5,7 @@ Law. Afterwards nothing on the books but the audit log's masked lines tells who 
 
 from __future__ import annotations
 
-from kaguan.cms.ledger.accounts import balance, personal_account, purse_account
+from kaguan.cms.ledger.accounts import balance
 from kaguan.cms.models import (
     Approval,
     Card,
@@ -20,8 +20,9 @@ from kaguan.cms.models import (
     Session,
 )
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.refusals import AlreadyResolved, NotEligible
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.privacy import accounts_of, empty_columns
 
 PURGED = "purged"
 
@@ -29,14 +30,16 @@ PURGED = "purged"
 def check_purge(case: Case, holder: Holder) -> None:
     """Return when nothing is left to do for the person.
 
-    Refuses, in this order: a card that is not cancelled, money left, an operator of the system.
+    Refuses, in this order: purged before, a card that is not cancelled, money left, an operator of the system.
     """
-    if Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).exists():
-        raise NotEligible("the person has a card that is not cancelled")
-    purses = [purse_account(card_no) for card_no in Card.objects.filter(holder=holder).values_list("pk", flat=True)]
-    left_fen = sum(balance(account) for account in (personal_account(holder.pk), *purses))
-    if left_fen:
-        raise NotEligible(f"{left_fen} fen of the person are left: pay them out first")
+    if holder.name == PURGED:
+        raise AlreadyResolved(f"the data of person {holder.pk} was purged before")
+    still_open = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).first()
+    if still_open is not None:
+        raise NotEligible(f"card {still_open.card_no} is not cancelled: end it first")
+    for code in accounts_of(holder.pk):
+        if left_fen := balance(code):
+            raise NotEligible(f"account {code} holds {left_fen} fen: pay them out first")
     if Operator.objects.filter(holder=holder, active=True).exists():
         raise NotEligible("the person works with the system")
 
@@ -49,7 +52,7 @@ def purge(case: Case, holder: Holder) -> None:
     for model in (HolderChange, HolderPhoto, HolderCredential, HolderDetails):
         model._default_manager.filter(holder=holder).delete()
     Guardian.objects.filter(ward=holder).delete()
-    Card.objects.filter(holder=holder).update(bank_card_no="")
+    empty_columns(holder.pk)
     merged = list(Holder.objects.filter(merge__survivor=holder).values_list("pk", flat=True))
     for number in (*merged, holder.pk):
         Holder.objects.filter(pk=number).update(name=PURGED, cert_type="00", cert_no=f"{PURGED}-{number}")

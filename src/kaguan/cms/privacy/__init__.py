@@ -1,0 +1,1 @@
+"""The doors to a person's own data."""
