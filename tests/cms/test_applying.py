@@ -120,11 +120,14 @@ def test_may_apply_and_may_replace_answer_with_their_codes(town):
     assert may(town) == ("4", "dead")
 
 
-def test_a_question_leaves_nothing_behind(town):
+def test_a_question_leaves_nothing_but_the_line_that_says_who_asked(town):
     enrol()
     before = AuditEntry.objects.count()
     may(town)
-    assert AuditEntry.objects.count() == before
+    assert AuditEntry.objects.count() == before + 1
+    line = AuditEntry.objects.latest("sequence")
+    assert (line.action, line.outcome) == ("may have card", "done")
+    assert CERT_NO not in str(line.detail)
 
 
 def test_an_application_refused_for_its_answer_tells_the_code(town):

@@ -14,7 +14,7 @@ from cms.town import CERT_NO, shown
 from kaguan.apdu.errors import CardLost
 from kaguan.cms.models import Activation, Card
 from kaguan.cms.rules.activation import Visit
-from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.lifecycle import Application, CancelReason
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
     IdempotencyConflict,
@@ -26,7 +26,7 @@ from kaguan.cms.rules.refusals import (
 from kaguan.cms.services.activation.old_card import show_old_card
 from kaguan.cms.services.activation.visit import register_visit
 from kaguan.cms.services.case import Actor
-from kaguan.cms.services.lock import seal
+from kaguan.cms.services.lock import cancel
 from kaguan.emulator.faults import tearing
 from kaguan.personalization.specimen import REGION
 from kaguan.terminal.cardkeys import CardKeys
@@ -180,11 +180,11 @@ def test_when_the_books_say_no_afterwards_the_chip_is_as_it_was(counter):
     with pytest.raises(CardLost):
         counter.outlet.activate(Losing(card, heard=True), asked, shown())
     assert insurances(card) != before
-    seal(counter.town.clerk, uuid4(), card_no=CARD)
-    with pytest.raises(IllegalTransition, match="sealed"):
+    cancel(counter.town.clerk, uuid4(), card_no=CARD, reason=CancelReason.QUALITY)
+    with pytest.raises(IllegalTransition, match="cancelled"):
         counter.outlet.recover_activation(card, asked)
     assert insurances(card) == before
-    assert (Activation.objects.get().phase, application()) == ("cancelled", Application.SEALED)
+    assert (Activation.objects.get().phase, application()) == ("cancelled", Application.CANCELLED)
 
 
 def test_a_record_that_somebody_else_wrote_leaves_it_open(counter):

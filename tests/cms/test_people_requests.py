@@ -42,6 +42,7 @@ from kaguan.cms.services.approvals import asking, deciding
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.people import enrolment, guardians, photos, reading
+from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
 pytestmark = pytest.mark.slow
@@ -107,6 +108,7 @@ def old_shown(town, request_id):
 def signed_in(town, request_id):
     handed_over(town, request_id)
     employ(town, "portal", "SSB", Role.PORTAL)
+    set_region(town.administrator, uuid4(), settings={"online_password_change": "suggested"})
     TOKEN["token"] = sign_in_holder(Actor("portal", "SSB"), CERT_NO, Secret(CARD.encode()), source="here").token
 
 

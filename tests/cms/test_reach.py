@@ -14,14 +14,16 @@ from cms.neighbours import neighbour_at, province
 from cms.test_people_requests import ASKED, OLD, begun, correction_asked, somebody
 from cms.test_requests import CASES, QUESTIONS, active, handed_over, in_state, ordered
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, shown
+from cms.wishes import ADULT
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Operator
 from kaguan.cms.rules.activation import ChipRecord, Visit
+from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
-from kaguan.cms.services import issue, load, pin, purchase, set_up
+from kaguan.cms.services import issue, load, pin, purchase, requests, set_up
 from kaguan.cms.services.activation import entry, old_card
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.visit import register_visit
@@ -42,6 +44,7 @@ SAME_PERSON_THERE = OrderRow("990200001", "01", CERT_NO, "另外的名", BANK, "
 MORE = [
     (set_up.register_holder, "clerk", ordered, {"cert_type": "01", "cert_no": CERT_NO, "name": "另外的名"}),
     (order_cards, "clerk", ordered, {"order_no": "B-other", "rows": [SAME_PERSON_THERE]}),
+    (requests.may_have_card, "teller", ordered, {"applicant": ADULT, "kind": RequestKind.NEW}),
     (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),
     (load.allow_carry_over, "teller", active, CARD),
     (pin.allow_pin_change, "teller", active, CARD),

@@ -83,9 +83,13 @@ class UnitReceipt:
     request_count: int
 
 
-@question("may have card", Right.APPLY)
+@question("may have card", Right.APPLY, noted=True)
 def may_have_card(case: Case, /, *, applicant: Applicant, kind: RequestKind) -> Eligibility:
-    """Return whether the person may apply for that kind of card now; nothing is refused, the answer says why not."""
+    """Return whether the person may apply for that kind of card now; nothing is refused, the answer says why not.
+
+    Every answer is noted: who asks about people is known.
+    """
+    case.note(cert_no=applicant.cert_no, kind=kind.value)
     return _eligibility(case, _find(case, applicant), applicant, kind)
 
 
