@@ -46,7 +46,7 @@ def office(own_store):
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    run("init", own_store, "--region", "990300")
+    run("init", own_store, "--region", "990199")
     return run
 
 
