@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,8 +62,19 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
 
 def clear_parts(folder: Path) -> None:
     """Nothing is left of files that a killed process was writing there. Only for who holds the folder's lock."""
-    for part in folder.glob(f".*{PART}"):
+    for part in files_like(folder, f".*{PART}"):
         part.unlink(missing_ok=True)
+
+
+def files_like(folder: Path, pattern: str) -> Iterator[Path]:
+    """The files in the folder whose names fit the pattern of a shell, one after the other.
+
+    A folder may hold one for each of a million cards: none of the others is remembered.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if fnmatchcase(entry.name, pattern):
+                yield folder / entry.name
 
 
 def sync_folder(folder: Path) -> None:

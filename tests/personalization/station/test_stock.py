@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 from card.cards import PROFILE
@@ -23,7 +24,7 @@ def test_a_station_that_wakes_up_late_throws_away_nothing_but_its_own(tmp_path: 
     sleeper.discard(card, CARD_NO)
     other.hand_out(taken_up, CARD_NO)
     assert load_image(tmp_path / f"{CARD_NO}.card").atr == card.atr
-    assert not stored_cards(tmp_path)
+    assert not list(stored_cards(tmp_path))
 
 
 def test_a_stored_card_is_taken_up_once(tmp_path: Path) -> None:
@@ -35,4 +36,16 @@ def test_a_stored_card_is_taken_up_once(tmp_path: Path) -> None:
     assert (card_no, bytes.fromhex(serial)) == (CARD_NO, stocks[0].serial(1))
     path.write_bytes(path.read_bytes()[:-1])
     assert stocks[2].stored(CARD_NO) is None, "damaged: to be made again"
-    assert not stored_cards(tmp_path)
+    assert not list(stored_cards(tmp_path))
+
+
+def test_a_folder_of_many_cards_is_looked_through_one_by_one(tmp_path: Path) -> None:
+    for number in range(3_000):
+        (tmp_path / f"A{number:08}.card").touch()
+    tracemalloc.start()
+    try:
+        assert not list(stored_cards(tmp_path))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 64 << 10  # their names alone are more

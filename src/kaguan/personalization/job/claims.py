@@ -354,8 +354,8 @@ def _key(claim: Claim) -> tuple[int, int]:
 
 def open_shift_like(this: Job, key: int) -> Select[tuple[int]]:
     """What finds the open shift of the machine that this shift is or was of."""
-    with this.bureau.transaction() as connection:
-        machine = connection.execute(select(shift.c.machine).where(shift.c.id == key)).scalar_one()
+    query = select(shift.c.machine).where(shift.c.id == key)
+    machine = this.bureau.durably(lambda on: on.execute(query).scalar_one(), statement=True)
     return select(shift.c.id).where(shift.c.job == this.key, shift.c.machine == machine, shift.c.closed_at.is_(None))
 
 

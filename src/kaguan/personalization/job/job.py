@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kaguan.apdu.errors import RuleBroken
@@ -181,9 +182,8 @@ class Job:
 
     def rows_in(self) -> int:
         """How many rows have come in, from the first on."""
-        with self.bureau.transaction() as connection:
-            query = select(func.coalesce(func.max(card.c.number), 0)).where(card.c.job == self.key)
-            return int(connection.execute(query).scalar_one())
+        query = select(func.coalesce(func.max(card.c.number), 0)).where(card.c.job == self.key)
+        return self.bureau.durably(lambda on: int(on.execute(query).scalar_one()), statement=True)
 
     def counts(self) -> Counts:
         """How the rows stand now."""
@@ -218,8 +218,8 @@ class Job:
             .where(chip.c.job == self.key, chip.c.fate.in_([Fate.REJECTED, Fate.SCRAP]), chip.c.ident_code.is_(None))
             .group_by(chip.c.reason)
         )
-        with self.bureau.transaction() as connection:
-            return {reason or "": count for reason, count in connection.execute(query)}
+        found = self.bureau.durably(lambda on: on.execute(query).all(), statement=True)
+        return {reason or "": count for reason, count in found}
 
     def settled(self, *states: State, number: int | None = None) -> Iterator[Settled]:
         """Every row in one of these states, in the order's sequence, read a thousand at a time; or the row of this
@@ -234,12 +234,15 @@ class Job:
                 .order_by(card.c.number)
                 .limit(_AT_ONCE)
             )
-            with self.bureau.transaction() as connection:
-                rows = [Settled(*row) for row in connection.execute(query)]
+            rows = self.bureau.durably(partial(_settled, query), statement=True)
             yield from rows
             if len(rows) < _AT_ONCE:
                 return
             last = rows[-1].number
+
+
+def _settled(query: Select[Any], connection: Connection) -> list[Settled]:
+    return [Settled(*row) for row in connection.execute(query)]
 
 
 def begin_job(bureau: Bureau, terms: JobTerms, data_key: bytes, pin_key: bytes | None = None) -> Job:

@@ -70,8 +70,7 @@ def open_shift(this: Job, machine: str, name: str, by: str, chips: int) -> int:
 def shift_of(this: Job, machine: str) -> int | None:
     """The open shift of this machine, if there is one."""
     query = select(shift.c.id).where(shift.c.job == this.key, shift.c.machine == machine, shift.c.closed_at.is_(None))
-    with this.bureau.transaction() as connection:
-        key: int | None = connection.execute(query).scalar_one_or_none()
+    key: int | None = this.bureau.durably(lambda on: on.execute(query).scalar_one_or_none(), statement=True)
     return key
 
 
@@ -120,8 +119,7 @@ def hand_over(this: Job, machine: str, people: TwoPeople, counted: int, name: st
 
 def balances(this: Job) -> list[Balance]:
     """Where the chips are, a row for each shift of each machine."""
-    with this.bureau.transaction() as connection:
-        return _balances(connection, this, None)
+    return this.bureau.durably(lambda on: _balances(on, this, None))
 
 
 def what_is_open(this: Job) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ from typing import Protocol
 from kaguan.apdu.errors import InputError, KaguanError, VaultError
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
-from kaguan.durable import sync_folder
+from kaguan.durable import files_like, sync_folder
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.imagefile import load_image, save_image
 from kaguan.emulator.stock import SERIAL_SIZE, blank_chip
@@ -140,12 +140,10 @@ class EmulatedStock:
         return self._folder / f".{card_no}.{serial}.{self._mark}{_STORED}"
 
 
-def stored_cards(folder: Path, card_no: str = "*") -> list[tuple[Path, str, str]]:
+def stored_cards(folder: Path, card_no: str = "*") -> Iterator[tuple[Path, str, str]]:
     """Every card in the folder of which nobody was told, or those of this number: file, card number and answer to
     reset."""
-    found = []
-    for path in folder.glob(f".{card_no}.*.*{_STORED}"):
+    for path in files_like(folder, f".{card_no}.*.*{_STORED}"):
         _, number, serial, *rest = path.name.split(".")
         if len(rest) == 2:
-            found.append((path, number, serial))
-    return found
+            yield path, number, serial
