@@ -40,6 +40,33 @@ DATABASES = {"default": database_settings(os.environ.get(DATABASE_VARIABLE) or D
 SECOND_FACTOR_SECRET = os.environ.get("KAGUAN_SECRET_KEY", "")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 INSTALLED_APPS = ["kaguan.cms"]
+
+# What follows is of the web alone: nothing below matters to the command line.
+ROOT_URLCONF = "kaguan.cms.api.urls"
+ALLOWED_HOSTS = os.environ.get("KAGUAN_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+MIDDLEWARE = [
+    "kaguan.cms.api.headers.shut_in",
+    "django.middleware.security.SecurityMiddleware",
+    "kaguan.cms.api.limits.limited",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_REFERRER_POLICY = "no-referrer"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_NAME = "__Host-kaguan-csrf"
+CSRF_FAILURE_VIEW = "kaguan.cms.api.urls.no_csrf"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+TRUSTED_PROXY = ""
+RATE_OF_A_SOURCE = "1200/m"
+RATE_OF_A_TOKEN = "600/m"  # noqa: S105 - a rate, no password
+RATE_OF_SIGNING_IN = "30/m"
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 LANGUAGE_CODE = "en"

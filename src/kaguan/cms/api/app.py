@@ -1,0 +1,30 @@
+"""The API as a whole: its groups of routes, who is let in, and how refusals are answered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ninja import NinjaAPI
+
+from kaguan.cms.api.admission import Bearer, SessionCookie
+from kaguan.cms.api.answers import answer_refusals
+from kaguan.cms.api.bodies import StrictJson
+from kaguan.cms.api.routes import access, cards, loss
+
+api: Final = NinjaAPI(
+    title="Kaguan",
+    version="1",
+    description="Card management of the social security card. Refusals: act on `code`, show `message`.",
+    auth=[Bearer(), SessionCookie()],
+    parser=StrictJson(),
+    docs_url=None,
+    urls_namespace="kaguan",
+)
+answer_refusals(api)
+
+for prefix, group in (
+    ("", access.router),
+    ("/cards", cards.router),
+    ("/cards", loss.router),
+):
+    api.add_router(prefix, group)
