@@ -29,6 +29,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Role
+from kaguan.cms.serving.cli import serve
 from kaguan.cms.store import open_store
 from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
@@ -325,7 +326,7 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation)),
+    (cms, (region, person, approval, access, activation, serve)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from kaguan.cms.api.admission import Bearer, SessionCookie
 from kaguan.cms.api.answers import answer_refusals
 from kaguan.cms.api.bodies import StrictJson
-from kaguan.cms.api.routes import access, cards, loss
+from kaguan.cms.api.routes import access, approvals, cards, delivery, locks, loss, people, portal, requests
 
 api: Final = NinjaAPI(
     title="Kaguan",
@@ -25,6 +25,12 @@ answer_refusals(api)
 for prefix, group in (
     ("", access.router),
     ("/cards", cards.router),
+    ("/cards", delivery.router),
     ("/cards", loss.router),
+    ("/cards", locks.router),
+    ("/people", people.router),
+    ("/requests", requests.router),
+    ("/approvals", approvals.router),
+    ("/portal", portal.router),
 ):
     api.add_router(prefix, group)

@@ -19,9 +19,7 @@ class StrictJson(Parser):
         if request.content_type != "application/json":
             raise Unwelcome("wrong_content_type", "send the body as application/json")
         try:
-            content = json.loads(
-                request.body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number
-            )
+            content = json.loads(request.body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             raise Unwelcome("malformed", "the body is no JSON object in UTF-8") from error
         if not isinstance(content, dict):

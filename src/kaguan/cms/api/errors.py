@@ -1,5 +1,7 @@
 """What each refusal is called on the wire: one table of HTTP status, code and whether asking again may help.
 
+Status 409 is a no of the books, 422 of the form; the code says which.
+
 Law. A code never changes its meaning; clients act on it, and show the message.
 Law. What is no refusal of ours is `internal_error`, and says nothing of what happened.
 """
@@ -43,16 +45,16 @@ ANSWERS: Final = MappingProxyType(
         refusals.AlreadyResolved: ErrorAnswer(409, "already_resolved"),
         refusals.NeedsReconciliation: ErrorAnswer(409, "needs_reconciliation"),
         refusals.StateChanged: ErrorAnswer(412, "state_changed"),
-        refusals.NotEligible: ErrorAnswer(422, "not_eligible"),
-        refusals.MayNotHaveCard: ErrorAnswer(422, "may_not_have_card"),
-        refusals.NotMedical: ErrorAnswer(422, "not_medical"),
-        refusals.ForbiddenSource: ErrorAnswer(422, "forbidden_source"),
-        refusals.LimitExceeded: ErrorAnswer(422, "limit_exceeded"),
-        refusals.InsufficientFunds: ErrorAnswer(422, "insufficient_funds"),
-        refusals.Inexpressible: ErrorAnswer(422, "inexpressible"),
+        refusals.NotEligible: ErrorAnswer(409, "not_eligible"),
+        refusals.MayNotHaveCard: ErrorAnswer(409, "may_not_have_card"),
+        refusals.NotMedical: ErrorAnswer(409, "not_medical"),
+        refusals.ForbiddenSource: ErrorAnswer(409, "forbidden_source"),
+        refusals.LimitExceeded: ErrorAnswer(409, "limit_exceeded"),
+        refusals.InsufficientFunds: ErrorAnswer(409, "insufficient_funds"),
+        refusals.Inexpressible: ErrorAnswer(409, "inexpressible"),
         refusals.RuleTableError: ErrorAnswer(500, "internal_error", told=False),
         refusals.ProofFailed: ErrorAnswer(500, "internal_error", told=False),
-        RuleBroken: ErrorAnswer(422, "rule_broken"),
+        RuleBroken: ErrorAnswer(409, "rule_broken"),
         InputError: ErrorAnswer(422, "bad_input"),
         LinkError: ErrorAnswer(502, "card_lost", told=False),
         VaultError: ErrorAnswer(500, "internal_error", told=False),

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
+from kaguan.cms.rules.applying import Agent, Relation
 from kaguan.cms.rules.documents import Document
 from kaguan.vault.secret import Secret
 
-Code = Annotated[str, Field(min_length=1, max_length=20)]
-Words = Annotated[str, Field(min_length=1, max_length=200)]
+_KEPT: Final = r"^[^\u0000]*$"
+"""What the body's parser has seen to already; it stands in the description for whoever makes bodies by it."""
+
+
+def text(longest: int, *, shortest: int = 1) -> Any:
+    """Return the field of a text with so many characters, none of them NUL."""
+    return Field(min_length=shortest, max_length=longest, json_schema_extra={"pattern": _KEPT})
+
+
+Code = Annotated[str, text(20)]
+OptionalCode = Annotated[str, text(20, shortest=0)]
+Words = Annotated[str, text(200)]
+CardNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
 CertType = Annotated[str, Field(pattern=r"^[0-9]{2}$", description="Kind of the document; 01 is the identity card.")]
-CertNo = Annotated[str, Field(min_length=1, max_length=30)]
-PersonName = Annotated[str, Field(min_length=1, max_length=100)]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=128)]
-HolderId = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+CertNo = Annotated[str, text(30)]
+PersonName = Annotated[str, text(100)]
+Password = Annotated[SecretStr, text(128)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number is written without quotes")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+HolderId = Annotated[Whole, Field(ge=1, lt=2**63)]
 
 
 def _day(value: object) -> object:
@@ -46,6 +67,18 @@ class DocumentShown(Strict):
         return Document(self.cert_type, self.cert_no, self.original)
 
 
-def secret(text: SecretStr) -> Secret:
+class AgentShown(Strict):
+    """Who comes for the holder, with their document."""
+
+    name: PersonName
+    document: DocumentShown
+    relation: Relation
+
+    def agent(self) -> Agent:
+        """Return them as use cases take them."""
+        return Agent(self.name, self.document.document(), self.relation)
+
+
+def secret(shown: SecretStr) -> Secret:
     """Return what must not show, as use cases take it."""
-    return Secret(text.get_secret_value().encode())
+    return Secret(shown.get_secret_value().encode())

@@ -107,7 +107,16 @@ RIGHTS_OF: Final = MappingProxyType(
         Role.CLOCK: frozenset({Right.CLOCK, Right.LOSS}),
         Role.OUTLET_HEAD: frozenset({Right.LOOK, Right.CLOSE_DAY, Right.UNMASK}),
         Role.CENTRE_CLERK: frozenset(
-            {Right.LOOK, Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL, Right.USE_READER}
+            {
+                Right.LOOK,
+                Right.RECEIVE,
+                Right.HAND_OVER,
+                Right.ACTIVATE,
+                Right.PIN,
+                Right.LOSS,
+                Right.ENROL,
+                Right.USE_READER,
+            }
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
     }

@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token, rotate_token
 from django.utils import timezone
 from ninja import Path, Router, Status
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool
 
 from kaguan.cms.api.admission import token_shown
 from kaguan.cms.api.asked import Key, actor_of_request, answers, asks_for
 from kaguan.cms.api.errors import Unwelcome
 from kaguan.cms.api.limits import COOKIE, source_of_request
-from kaguan.cms.api.shapes import Code, Password, Strict, secret
+from kaguan.cms.api.shapes import Code, Password, Strict, Whole, secret, text
 from kaguan.cms.rules.refusals import NotAllowed
 from kaguan.cms.services.access import machine_tokens
 from kaguan.cms.services.access import sign_in as door
@@ -52,8 +52,8 @@ class TokenWanted(Strict):
     """For which operator's account a program is to act, what for, and how long."""
 
     operator: Code
-    purpose: Annotated[str, Field(min_length=1, max_length=60)]
-    days: Annotated[StrictInt, Field(ge=1, le=machine_tokens.MOST_DAYS)]
+    purpose: Annotated[str, text(60)]
+    days: Annotated[Whole, Field(ge=1, le=machine_tokens.MOST_DAYS)]
 
 
 @dataclass(frozen=True, slots=True)

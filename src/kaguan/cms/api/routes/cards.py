@@ -46,7 +46,5 @@ def one_card(request: HttpRequest, response: HttpResponse, card_no: CardNo) -> C
 @router.get("/{card_no}/events", response=answers(Page[CardStep]), operation_id="list_card_events")
 def card_events(request: HttpRequest, card_no: CardNo, cursor: Cursor = "", limit: Limit = 50) -> Page[CardStep]:
     """List the steps of a card's life, oldest first."""
-    steps = look_at_life(
-        *asks_for(request, uuid4()), card_no=card_no, after=number_after(cursor), most=limit + 1
-    )
+    steps = look_at_life(*asks_for(request, uuid4()), card_no=card_no, after=number_after(cursor), most=limit + 1)
     return page_of(steps, limit, lambda step: step.number)

@@ -36,9 +36,7 @@ def report_temporary_loss(request: HttpRequest, card_no: CardNo, key: Key, seen:
 @router.post("/{card_no}/formal-loss", response=answers(CardState), operation_id="report_formal_loss")
 def report_formal_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: FormalLoss) -> CardState:
     """Report the card formally lost."""
-    return loss.report_formal_loss(
-        *asks_for(request, key, seen), card_no=card_no, document=body.document.document()
-    )
+    return loss.report_formal_loss(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
 
 
 @router.post("/{card_no}/loss-release", response=answers(CardState), operation_id="release_loss")

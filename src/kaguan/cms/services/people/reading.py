@@ -40,7 +40,9 @@ def look_at_person(case: Case, /, *, holder_id: int) -> Person:
     """Return what the books say of the person, masked. Refuses with NotFound, own person."""
     holder = case.person(holder_id)
     facts = {name: text if name in _SHOWN else "*" * min(len(text), 8) for name, text in facts_of(holder).items()}
-    return Person(holder.pk, mask_name(holder.name), holder.cert_type, mask_number(holder.cert_no), facts, True, state_tag(holder))
+    return Person(
+        holder.pk, mask_name(holder.name), holder.cert_type, mask_number(holder.cert_no), facts, True, state_tag(holder)
+    )
 
 
 @question("unmask person", Right.UNMASK, noted=True)
