@@ -21,6 +21,7 @@ from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_fil
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
+from kaguan.cms.notifying.cli import outbox
 from kaguan.cms.people.cli import person
 from kaguan.cms.regions.cli import region
 from kaguan.cms.rules.applying import Agent
@@ -326,7 +327,7 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation, serve)),
+    (cms, (region, person, approval, access, activation, outbox, serve)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

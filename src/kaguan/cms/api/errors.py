@@ -73,6 +73,7 @@ OF_THE_WEB: Final = MappingProxyType(
         "unauthenticated": ErrorAnswer(401, "unauthenticated"),
         "csrf_failed": ErrorAnswer(403, "csrf_failed"),
         "no_such_address": ErrorAnswer(404, "no_such_address"),
+        "no_such_page": ErrorAnswer(404, "no_such_page"),
         "method_not_allowed": ErrorAnswer(405, "method_not_allowed"),
         "too_large": ErrorAnswer(413, "too_large"),
         "wrong_content_type": ErrorAnswer(415, "wrong_content_type"),
@@ -94,7 +95,7 @@ _UNTOLD: Final = MappingProxyType(
 )
 
 
-class Unwelcome(Exception):  # noqa: N818 - told in the words of the house
+class Unwelcome(Exception):
     """A request that reaches no use case; `code` is one of `OF_THE_WEB`."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[tuple[str, str], ...] = ()) -> None:

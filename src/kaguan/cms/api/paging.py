@@ -63,4 +63,4 @@ def _cursor(key: str) -> str:
 
 
 def _not_ours() -> Unwelcome:
-    return Unwelcome("invalid", "the cursor is of no page: begin without one", fields=(("query.cursor", "unknown"),))
+    return Unwelcome("no_such_page", "the cursor is of no page: begin without one")

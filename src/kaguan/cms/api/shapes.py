@@ -36,8 +36,14 @@ def _number(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
-HolderId = Annotated[Whole, Field(ge=1, lt=2**63)]
+Number = BeforeValidator(_number)
+"""After the bounds of the number, or its description loses them."""
+
+HolderId = Annotated[int, Field(ge=1, lt=2**63), Number]
+AgentRelation = Annotated[
+    Relation, WithJsonSchema({"type": "string", "enum": [relation.value for relation in Relation]})
+]
+"""Described in place: a guardian on the books has relations of another list, by the same name."""
 
 
 def _day(value: object) -> object:
@@ -72,7 +78,7 @@ class AgentShown(Strict):
 
     name: PersonName
     document: DocumentShown
-    relation: Relation
+    relation: AgentRelation
 
     def agent(self) -> Agent:
         """Return them as use cases take them."""

@@ -13,6 +13,7 @@ from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
+from kaguan.cms.models.notices import BankEndpoint, Notice
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.personal import (
     Approval,
@@ -33,6 +34,7 @@ __all__ = [
     "Approval",
     "ApprovalDecision",
     "AuditEntry",
+    "BankEndpoint",
     "Card",
     "CardEvent",
     "CardOrder",
@@ -53,6 +55,7 @@ __all__ = [
     "Institution",
     "MachineToken",
     "Merge",
+    "Notice",
     "OldCardSeen",
     "Operator",
     "Receipt",

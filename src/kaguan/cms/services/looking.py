@@ -79,7 +79,7 @@ def look_at_life(case: Case, /, *, card_no: str, after: int, most: int) -> list[
 def look_at_cards(
     case: Case, /, *, after: str, most: int, application: Sequence[Application] = (), holder_id: int | None = None
 ) -> list[CardView]:
-    """Return at most so many cards in reach with a greater number than that, by number; the actor's own are left out."""
+    """Return at most so many cards in reach with a greater number than that, by number, without the actor's own."""
     cards = Card.objects.filter(region__in=case.regions, card_no__gt=after)
     if application:
         cards = cards.filter(application__in=list(application))

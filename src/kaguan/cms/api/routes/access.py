@@ -19,7 +19,7 @@ from kaguan.cms.api.admission import token_shown
 from kaguan.cms.api.asked import Key, actor_of_request, answers, asks_for
 from kaguan.cms.api.errors import Unwelcome
 from kaguan.cms.api.limits import COOKIE, source_of_request
-from kaguan.cms.api.shapes import Code, Password, Strict, Whole, secret, text
+from kaguan.cms.api.shapes import Code, Number, Password, Strict, secret, text
 from kaguan.cms.rules.refusals import NotAllowed
 from kaguan.cms.services.access import machine_tokens
 from kaguan.cms.services.access import sign_in as door
@@ -53,7 +53,7 @@ class TokenWanted(Strict):
 
     operator: Code
     purpose: Annotated[str, text(60)]
-    days: Annotated[Whole, Field(ge=1, le=machine_tokens.MOST_DAYS)]
+    days: Annotated[int, Field(ge=1, le=machine_tokens.MOST_DAYS), Number]
 
 
 @dataclass(frozen=True, slots=True)

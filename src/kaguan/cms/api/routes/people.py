@@ -29,7 +29,7 @@ class Enrolment(Strict):
     cert_type: CertType = "01"
     cert_no: CertNo
     name: PersonName
-    facts: Facts = {}
+    facts: Annotated[Facts, Field(default_factory=dict)]
 
 
 class Edit(Strict):

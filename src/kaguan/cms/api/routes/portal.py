@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest
 from ninja import Header, Router, Status
-from pydantic import IPvAnyAddress
+from pydantic import IPvAnyAddress, WithJsonSchema
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, actor_of_request, answers, asks_for
 from kaguan.cms.api.errors import Unwelcome
@@ -30,12 +30,17 @@ HolderSession = Annotated[
 ]
 
 
+Address = Annotated[
+    IPvAnyAddress, WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
+]
+
+
 class HolderSignIn(Strict):
     """Who signs in, and the address from which they reach the portal: failures are counted there."""
 
     cert_no: CertNo
     password: Password
-    source: IPvAnyAddress
+    source: Address
 
 
 class OwnPassword(Strict):

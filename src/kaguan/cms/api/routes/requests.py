@@ -31,14 +31,14 @@ class ApplicantNamed(Strict):
         return Applicant(self.cert_type, self.cert_no, self.name)
 
 
-class Question(Strict):
+class EligibilityAsked(Strict):
     """Who asks for which kind of card."""
 
     applicant: ApplicantNamed
     kind: RequestKind
 
 
-class Application(Strict):
+class CardWanted(Strict):
     """Who is to have what, and who came for it."""
 
     applicant: ApplicantNamed
@@ -74,13 +74,13 @@ class CheckResult(Strict):
 
 
 @router.post("/eligibility", response=answers(Eligibility), operation_id="may_have_card")
-def may_have_card(request: HttpRequest, body: Question) -> Eligibility:
+def may_have_card(request: HttpRequest, body: EligibilityAsked) -> Eligibility:
     """Say whether somebody may apply, and if not why not."""
     return requests.may_have_card(*asks_for(request, uuid4()), applicant=body.applicant.applicant(), kind=body.kind)
 
 
 @router.post("", response=answers(RequestState), operation_id="apply_for_card")
-def apply(request: HttpRequest, key: Key, body: Application) -> RequestState:
+def apply(request: HttpRequest, key: Key, body: CardWanted) -> RequestState:
     """Apply for a card; the key becomes the request's own id."""
     return requests.apply(
         *asks_for(request, key),

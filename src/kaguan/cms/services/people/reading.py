@@ -41,7 +41,13 @@ def look_at_person(case: Case, /, *, holder_id: int) -> Person:
     holder = case.person(holder_id)
     facts = {name: text if name in _SHOWN else "*" * min(len(text), 8) for name, text in facts_of(holder).items()}
     return Person(
-        holder.pk, mask_name(holder.name), holder.cert_type, mask_number(holder.cert_no), facts, True, state_tag(holder)
+        holder.pk,
+        mask_name(holder.name),
+        holder.cert_type,
+        mask_number(holder.cert_no),
+        facts,
+        masked=True,
+        state_tag=state_tag(holder),
     )
 
 
@@ -60,4 +66,12 @@ def unmask_person(case: Case, /, *, holder_id: int, reason: str) -> Person:
 
 def person_as_it_is(holder: Holder) -> Person:
     """Return what the books say of the person, unmasked: for the person alone, or after an unmasking."""
-    return Person(holder.pk, holder.name, holder.cert_type, holder.cert_no, facts_of(holder), False, state_tag(holder))
+    return Person(
+        holder.pk,
+        holder.name,
+        holder.cert_type,
+        holder.cert_no,
+        facts_of(holder),
+        masked=False,
+        state_tag=state_tag(holder),
+    )
