@@ -35,7 +35,7 @@ class Notice(models.Model):
     `before` is where the card stood, by axis, so that a refusal can put it back there.
     """
 
-    number = models.BigAutoField(primary_key=True)
+    number: models.BigAutoField[int, int] = models.BigAutoField(primary_key=True)
     notice_id: Uuid = models.UUIDField(unique=True)
     endpoint: models.ForeignKey[BankEndpoint, BankEndpoint] = models.ForeignKey(BankEndpoint, models.PROTECT)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="notices")

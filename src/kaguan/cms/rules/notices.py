@@ -23,7 +23,8 @@ class NoticeState(StrEnum):
 
 def wait_after(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: twice as long each time, six hours at most."""
-    return min(_FIRST_WAIT * 2 ** min(attempts - 1, 16), _LONGEST_WAIT)
+    doubled: int = 1 << max(0, min(attempts - 1, 16))
+    return min(_FIRST_WAIT * doubled, _LONGEST_WAIT)
 
 
 def state_after(status: int | None, attempts: int) -> NoticeState:
