@@ -102,7 +102,7 @@ def test_what_is_refused_or_repeated_tells_nobody(town, bank):
 @pytest.mark.parametrize("formal", [False, True])
 def test_a_banks_refusal_takes_the_loss_back(town, bank, formal):
     before = states()
-    bank.status, bank.words = 422, "no such account 6229999900000001\n".encode()
+    bank.status, bank.words = 422, b"no such account 6229999900000001\n"
     if formal:
         report_formal_loss(town.teller, uuid4(), card_no=CARD, document=shown())
     else:

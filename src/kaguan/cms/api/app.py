@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from kaguan.cms.api.admission import Bearer, SessionCookie
 from kaguan.cms.api.answers import answer_refusals
 from kaguan.cms.api.bodies import StrictJson
-from kaguan.cms.api.routes import access, approvals, cards, delivery, locks, loss, people, portal, requests
+from kaguan.cms.api.routes import access, approvals, cards, delivery, dialects, locks, loss, people, portal, requests
 
 api: Final = NinjaAPI(
     title="Kaguan",
@@ -32,5 +32,6 @@ for prefix, group in (
     ("/requests", requests.router),
     ("/approvals", approvals.router),
     ("/portal", portal.router),
+    ("/dialects", dialects.router),
 ):
     api.add_router(prefix, group)

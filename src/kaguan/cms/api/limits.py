@@ -36,6 +36,7 @@ def limited(respond: Respond) -> Respond:
     """Return the view for those only who ask neither too much nor too often."""
 
     def answer(request: HttpRequest) -> HttpResponse:
+        request.get_host()  # refuses a name that is none of ours: an answer for it could be kept by somebody's cache
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()) or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             most = f"a body has {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most"

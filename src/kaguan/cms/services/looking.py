@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.documents import mask_name, mask_number
 from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.state_tag import state_tag
@@ -107,3 +108,12 @@ def _view(card: Card) -> CardView:
         card.replaced_by.card_no if card.replaced_by else "",
         state_tag(card),
     )
+
+
+@question("look at named person's card", Right.LOOK)
+def look_at_card_of(case: Case, /, *, card_no: str, cert_no: str, name: str) -> CardView:
+    """Return how the card stands when it is that person's; another person's is refused like no card at all."""
+    card = case.card(card_no)
+    if (card.holder.cert_no, card.holder.name) != (cert_no.upper(), name):
+        raise NotFound(f"no card {card_no} is on the books")
+    return _view(card)
