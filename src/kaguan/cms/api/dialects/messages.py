@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping
 from typing import Final
 from xml.etree.ElementTree import ParseError
+from xml.sax.xmlreader import AttributesImpl
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -53,7 +54,7 @@ def written_message(root: str, fields: Mapping[str, str]) -> bytes:
     stream = io.StringIO()
     writer = SimplerXMLGenerator(stream, "utf-8")
     writer.startDocument()
-    writer.startElement(root, {})
+    writer.startElement(root, AttributesImpl({}))
     for name, told in fields.items():
         writer.addQuickElement(name, told)
     writer.endElement(root)
