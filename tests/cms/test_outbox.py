@@ -15,11 +15,13 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cms.neighbours import neighbour_at
 from cms.town import BANK, shown
 from kaguan.cms.models import AuditEntry, BankEndpoint, Card, CardEvent, Notice
 from kaguan.cms.notifying.delivery import Round, deliver_due
 from kaguan.cms.rules.notices import MOST_ATTEMPTS, NoticeState, state_after, wait_after
-from kaguan.cms.rules.refusals import NotAllowed, NotEligible
+from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.services.loss import release_loss, report_formal_loss, report_temporary_loss
 from kaguan.cms.services.outbox import register_endpoint, take_back_loss
 from kaguan.vault.secret import Secret
@@ -163,14 +165,29 @@ def test_a_bank_that_is_away_is_given_up_at_last(town, bank):
     assert states()[0] == "4"
 
 
-def test_only_who_may_and_only_a_refused_notice_is_taken_back(town, bank):
+def test_only_what_was_sent_is_taken_back_and_by_whom_it_may(town, bank):
     report_temporary_loss(town.teller, uuid4(), card_no=CARD)
     notice_id = Notice.objects.get().notice_id
     with pytest.raises(NotEligible, match="no loss report"):
         take_back_loss(town.hotline, uuid4(), notice_id=notice_id, why="")
-    Notice.objects.update(state=NoticeState.REFUSED)
-    with pytest.raises(NotAllowed):
-        take_back_loss(town.supervisor, uuid4(), notice_id=notice_id, why="")
+    bank.status = 422
+    for nobody in (town.supervisor, neighbour_at(InstitutionKind.OUTLET)):
+        assert deliver_due(nobody) == Round(0, 1, 0, 0)
+        assert (states()[0], Notice.objects.get().state) == ("4", NoticeState.WAITING)
+        Notice.objects.update(next_at=timezone.now())
+    assert deliver_due(town.hotline) == Round(0, 0, 1, 0)
+    assert states()[0] == "1"
+
+
+def test_a_deliverer_that_dies_leaves_the_notice_for_the_next(town, bank):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    report_temporary_loss(town.teller, uuid4(), card_no=CARD)
+    with pytest.raises(KeyboardInterrupt):
+        deliver_due(town.hotline, die)
+    assert deliver_due(town.hotline) == Round(0, 0, 0, 0)
+    assert deliver_due(town.hotline, at=timezone.now() + timedelta(seconds=31)) == Round(1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

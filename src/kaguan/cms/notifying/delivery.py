@@ -18,12 +18,13 @@ from uuid import uuid5
 
 from django.utils import timezone
 
+from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.canonical import canonical
 from kaguan.cms.models import Notice
-from kaguan.cms.rules.notices import NoticeState
+from kaguan.cms.rules.notices import NoticeState, state_after
 from kaguan.cms.services.access.sealing import unseal
 from kaguan.cms.services.case import Actor
-from kaguan.cms.services.outbox import SEALED_AS, claim_due, settle, take_back_loss
+from kaguan.cms.services.outbox import REPORTS, SEALED_AS, claim_due, settle, take_back_loss
 from kaguan.vault.secret import Secret
 
 _TIMEOUT_SECONDS: Final = 10
@@ -67,14 +68,24 @@ def deliver_due(actor: Actor, send: Send | None = None, *, at: datetime | None =
     counts = dict.fromkeys(NoticeState, 0)
     for notice in claim_due(at or timezone.now(), _MOST_AT_ONCE):
         answer = (send or post)(notice.endpoint.url, *_signed(notice))
-        state = settle(notice, answer.status, answer.text)
-        if state is NoticeState.REFUSED and notice.event.startswith("report_"):
-            asked = uuid5(notice.notice_id, "refused")
-            taken_back = take_back_loss(actor, asked, notice_id=notice.notice_id, why=answer.text)
-            state = NoticeState.LATE if taken_back.late else state
-        counts[state] += 1
+        counts[_settled(actor, notice, answer)] += 1
     need_person = counts[NoticeState.LATE] + counts[NoticeState.GIVEN_UP]
     return Round(counts[NoticeState.DELIVERED], counts[NoticeState.WAITING], counts[NoticeState.REFUSED], need_person)
+
+
+def _settled(actor: Actor, notice: Notice, answer: BankAnswer) -> NoticeState:
+    """Return what became of the notice. A loss that this actor cannot take back waits, and is sent again."""
+    state = state_after(answer.status, notice.attempts)
+    if state is NoticeState.REFUSED and notice.event in REPORTS:
+        try:
+            asked = uuid5(notice.notice_id, "refused")
+            taken_back = take_back_loss(actor, asked, notice_id=notice.notice_id, why=answer.text)
+        except RuleBroken:  # in the audit log with its reason
+            state = state_after(None, notice.attempts)
+        else:
+            return NoticeState.LATE if taken_back.late else state
+    settle(notice, state, answer.text)
+    return state
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> BankAnswer:

@@ -8,11 +8,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
-from django.db import transaction
-
 from kaguan.cms.models import BankEndpoint, Card, Notice
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
-from kaguan.cms.rules.notices import NoticeState, state_after, wait_after
+from kaguan.cms.rules.notices import NoticeState, wait_after
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.access.sealing import seal
@@ -95,13 +93,9 @@ def claim_due(at: datetime, most: int) -> Iterator[Notice]:
             yield notice
 
 
-def settle(notice: Notice, status: int | None, answer: str) -> NoticeState:
-    """Leave on the notice what the bank answered, and return what it is now."""
-    state = state_after(status, notice.attempts)
-    with transaction.atomic():
-        waiting = Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING)
-        waiting.update(state=state, answer=answer[:200])
-    return state
+def settle(notice: Notice, state: NoticeState, answer: str) -> None:
+    """Leave on the notice what became of it, and what the bank answered."""
+    Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING).update(state=state, answer=answer[:200])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ class TakenBack:
     late: bool
 
 
-_REPORTS = {
+REPORTS = {
     "report_temporary_loss": Application.TEMPORARY_LOSS,
     "report_formal_loss": Application.FORMAL_LOSS,
 }
@@ -126,19 +120,20 @@ _REPORTS = {
 def take_back_loss(case: Case, /, *, notice_id: UUID, why: str) -> TakenBack:
     """Leave the card where it stood before the loss that its bank refused, and why on record.
 
+    The notice is settled in the same transaction: as long as this is not done, it waits and is sent again.
     A card that went on since, or whose chip was made harmless, stays as it is; a person has to look (`late`).
-    Refuses, in this order: no such notice of a loss that was refused, no such card, own card.
+    Refuses, in this order: no such report that was sent and is not settled, no such card, own card.
     """
-    notice = Notice.objects.filter(notice_id=notice_id, state=NoticeState.REFUSED, event__in=_REPORTS).first()
+    sent = Notice.objects.select_for_update().filter(attempts__gt=0, state=NoticeState.WAITING, event__in=REPORTS)
+    notice = sent.filter(notice_id=notice_id).first()
     if notice is None:
-        raise NotEligible(f"no loss report {notice_id} was refused by a bank")
+        raise NotEligible(f"no loss report {notice_id} waits for a bank's answer")
     card = case.card(notice.card.card_no)
     case.note(notice=str(notice_id), bank_code=card.bank_code, why=why)
     newer = Notice.objects.filter(card=card, number__gt=notice.number).exists()
-    late = card.application != _REPORTS[notice.event] or newer or card.chip_blocked_at is not None
-    if late:
-        Notice.objects.filter(pk=notice.pk).update(state=NoticeState.LATE)
-    else:
+    late = card.application != REPORTS[notice.event] or newer or card.chip_blocked_at is not None
+    settle(notice, NoticeState.LATE if late else NoticeState.REFUSED, why)
+    if not late:
         _put_back(case, card, notice)
     now = state_of(card)
     return TakenBack(str(notice_id), card.card_no, now.application, now.bank_function, late)
