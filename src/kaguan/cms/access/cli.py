@@ -135,16 +135,16 @@ def _shown(token: Secret) -> str:
 
 
 @access.command("token")
-@click.argument("operator")
+@click.argument("code", metavar="OPERATOR")
 @click.option("--for", "purpose", required=True, help="What the program does with it.")
 @click.option("--days", type=click.IntRange(1), default=90, show_default=True)
 @changes
-def access_token(request: Request, operator: str, purpose: str, days: int) -> None:
+def access_token(request: Request, code: str, purpose: str, days: int) -> None:
     """Give a program a token for the account of OPERATOR; it is shown once."""
     from kaguan.cms.services.access.machine_tokens import is_token, issue_token, new_token
 
     token = new_token()
-    asked = {"operator": operator, "purpose": purpose}
+    asked = {"operator": code, "purpose": purpose}
     ref = issue_token(request.actor, request.request_id, days=days, token=token, **asked)
     request.show(ref)
     click.echo(token.reveal().decode() if is_token(ref, token) else "the token was shown before: ask for another")

@@ -9,7 +9,21 @@ from ninja import NinjaAPI
 from kaguan.cms.api.admission import Bearer, SessionCookie
 from kaguan.cms.api.answers import answer_refusals
 from kaguan.cms.api.bodies import StrictJson
-from kaguan.cms.api.routes import access, approvals, cards, delivery, dialects, locks, loss, people, portal, requests
+from kaguan.cms.api.routes import (
+    access,
+    approvals,
+    cards,
+    custody,
+    delivery,
+    departures,
+    dialects,
+    locks,
+    loss,
+    people,
+    portal,
+    requests,
+    temporary,
+)
 
 api: Final = NinjaAPI(
     title="Kaguan",
@@ -28,7 +42,10 @@ for prefix, group in (
     ("/cards", delivery.router),
     ("/cards", loss.router),
     ("/cards", locks.router),
+    ("", custody.router),
+    ("/temporary-cards", temporary.router),
     ("/people", people.router),
+    ("/departures", departures.router),
     ("/requests", requests.router),
     ("/approvals", approvals.router),
     ("/portal", portal.router),
