@@ -1,8 +1,8 @@
-"""Django settings of card management, embedded: one SQLite file, no web server.
+"""Django settings of card management, embedded: one SQLite file, and a web API for whoever serves it.
 
 `KAGUAN_DB` names the database file. `KAGUAN_SECRET_KEY` fixes the secret key; without it every process draws
-its own, which is enough as long as nothing signed outlives the process. Second factors are sealed under it, so they
-need a fixed one.
+its own, which is enough as long as nothing signed outlives the process. Second factors and the keys of banks are sealed
+under it, so they need a fixed one. `KAGUAN_HOSTS` names the hosts by which the API is reached, with commas.
 """
 
 from __future__ import annotations
