@@ -21,6 +21,7 @@ from cms.town import CERT_NO, NAME
 from cms.web import FIRST, OWN, Caller, have_password, machine, shown
 from kaguan.apdu.errors import KaguanError
 from kaguan.cms.api.errors import ANSWERS, OF_THE_WEB, answer_to, problem_of
+from kaguan.cms.api.limits import source_of_request
 from kaguan.cms.models import AuditEntry, Card, CardEvent, MachineToken, Operator
 from kaguan.cms.rules import refusals
 from kaguan.cms.rules.regions import InstitutionKind
@@ -325,3 +326,12 @@ def test_of_many_who_saw_the_same_one_changes_it(lasting_town):
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(answer.status_code for answer in pool.map(ask, range(8)))
     assert statuses == [200] + [412] * 7
+
+
+def test_only_the_trusted_proxy_is_believed_about_who_asks(rf, settings):
+    forwarded = rf.get("/", REMOTE_ADDR="10.0.0.2", headers={"X-Forwarded-For": "10.9.9.9, 10.1.1.1"})
+    assert source_of_request(forwarded) == "10.0.0.2"
+    settings.TRUSTED_PROXY = "10.0.0.2"
+    assert source_of_request(forwarded) == "10.1.1.1"
+    direct = rf.get("/", REMOTE_ADDR="10.0.0.3", headers={"X-Forwarded-For": "10.9.9.9"})
+    assert source_of_request(direct) == "10.0.0.3"
