@@ -22,6 +22,7 @@ from kaguan.cms.auditing.cli import audit
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
+from kaguan.cms.notifying.cli import outbox
 from kaguan.cms.people.cli import person
 from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
@@ -32,6 +33,7 @@ from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.safekeeping import cli as safekeeping
+from kaguan.cms.serving.cli import serve
 from kaguan.cms.store import open_store
 from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
@@ -314,7 +316,7 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation, audit, *safekeeping.COMMANDS)),
+    (cms, (region, person, approval, access, activation, outbox, serve, audit, *safekeeping.COMMANDS)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

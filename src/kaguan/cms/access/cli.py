@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import secrets
 import sys
+from uuid import UUID
 
 import click
 
@@ -131,3 +132,29 @@ def access_reopen_day(request: Request, place: str) -> None:
 
 def _shown(token: Secret) -> str:
     return token.reveal().decode()
+
+
+@access.command("token")
+@click.argument("code", metavar="OPERATOR")
+@click.option("--for", "purpose", required=True, help="What the program does with it.")
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True)
+@changes
+def access_token(request: Request, code: str, purpose: str, days: int) -> None:
+    """Give a program a token for the account of OPERATOR; it is shown once."""
+    from kaguan.cms.services.access.machine_tokens import is_token, issue_token, new_token
+
+    token = new_token()
+    asked = {"operator": code, "purpose": purpose}
+    ref = issue_token(request.actor, request.request_id, days=days, token=token, **asked)
+    request.show(ref)
+    click.echo(token.reveal().decode() if is_token(ref, token) else "the token was shown before: ask for another")
+
+
+@access.command("revoke")
+@click.argument("token_id", type=click.UUID)
+@changes
+def access_revoke(request: Request, token_id: UUID) -> None:
+    """Take the program's token TOKEN_ID back."""
+    from kaguan.cms.services.access.machine_tokens import revoke_token
+
+    request.show(revoke_token(request.actor, request.request_id, token_id=token_id))

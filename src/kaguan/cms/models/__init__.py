@@ -12,6 +12,8 @@ from kaguan.cms.models.activations import Activation, DocumentCopy, OldCardSeen,
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
+from kaguan.cms.models.machines import MachineToken
+from kaguan.cms.models.notices import BankEndpoint, Notice
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.personal import (
     Approval,
@@ -32,6 +34,7 @@ __all__ = [
     "Approval",
     "ApprovalDecision",
     "AuditEntry",
+    "BankEndpoint",
     "Card",
     "CardEvent",
     "CardOrder",
@@ -50,7 +53,9 @@ __all__ = [
     "HolderDetails",
     "HolderPhoto",
     "Institution",
+    "MachineToken",
     "Merge",
+    "Notice",
     "OldCardSeen",
     "Operator",
     "Receipt",

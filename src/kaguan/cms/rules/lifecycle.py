@@ -170,6 +170,8 @@ APPLICATION: Final = Axis(
             Guard.ORIGINAL_DOCUMENT,
             Guard.GUARDIAN_PRESENT,
         ),
+        row("take_back_loss", [Application.TEMPORARY_LOSS, Application.FORMAL_LOSS], Application.NORMAL, Right.LOSS),
+        row("take_back_formal_loss", [Application.FORMAL_LOSS], Application.TEMPORARY_LOSS, Right.LOSS),
         row("lock", [Application.NORMAL], Application.LOCKED, Right.LOCK, reasons=LockReason),
         row("unlock", [Application.LOCKED], Application.NORMAL, Right.LOCK),
         row(
@@ -215,6 +217,7 @@ BANK_FUNCTION: Final = Axis(
         row("activate", [BankFunction.INACTIVE], BankFunction.ACTIVE, Right.ACTIVATE, Guard.OWN_BANK),
         row("report_loss", [BankFunction.ACTIVE], BankFunction.LOST, Right.LOSS, Guard.OWN_BANK),
         row("release_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS, Guard.OWN_BANK),
+        row("take_back_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS),
         row(
             "close",
             [BankFunction.INACTIVE, BankFunction.ACTIVE, BankFunction.LOST],

@@ -66,6 +66,10 @@ class Inexpressible(RuleBroken):
     """Somebody else's codes have no word for it, or ours have none for theirs."""
 
 
+class StateChanged(RuleBroken):
+    """The card or person is not as it was when the actor looked; look again and decide anew."""
+
+
 class AlreadyResolved(RuleBroken):
     """The pending transfer was confirmed or cancelled before; the first answer stands."""
 

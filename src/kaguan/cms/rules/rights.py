@@ -11,6 +11,7 @@ class Right(StrEnum):
     """What an operator may do; each use case and each transition asks for exactly one."""
 
     SET_UP = "set up"
+    LOOK = "look at cards"
     APPLY = "apply for cards"
     CHECK = "check applications"
     ORDER = "order cards"
@@ -69,6 +70,7 @@ RIGHTS_OF: Final = MappingProxyType(
         Role.ADMINISTRATOR: frozenset({Right.SET_UP, Right.CLOSE_DAY}),
         Role.AUTHORITY_CLERK: frozenset(
             {
+                Right.LOOK,
                 Right.APPLY,
                 Right.ORDER,
                 Right.RECEIVE,
@@ -84,9 +86,10 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.PURGE,
             }
         ),
-        Role.AUTHORITY_SUPERVISOR: frozenset({Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
+        Role.AUTHORITY_SUPERVISOR: frozenset({Right.LOOK, Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
         Role.OUTLET_TELLER: frozenset(
             {
+                Right.LOOK,
                 Right.APPLY,
                 Right.RECEIVE,
                 Right.HAND_OVER,
@@ -99,12 +102,21 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.USE_READER,
             }
         ),
-        Role.CASHIER: frozenset({Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
-        Role.HOTLINE: frozenset({Right.LOSS}),
+        Role.CASHIER: frozenset({Right.LOOK, Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
+        Role.HOTLINE: frozenset({Right.LOOK, Right.LOSS}),
         Role.CLOCK: frozenset({Right.CLOCK, Right.LOSS}),
-        Role.OUTLET_HEAD: frozenset({Right.CLOSE_DAY, Right.UNMASK}),
+        Role.OUTLET_HEAD: frozenset({Right.LOOK, Right.CLOSE_DAY, Right.UNMASK}),
         Role.CENTRE_CLERK: frozenset(
-            {Right.RECEIVE, Right.HAND_OVER, Right.ACTIVATE, Right.PIN, Right.LOSS, Right.ENROL, Right.USE_READER}
+            {
+                Right.LOOK,
+                Right.RECEIVE,
+                Right.HAND_OVER,
+                Right.ACTIVATE,
+                Right.PIN,
+                Right.LOSS,
+                Right.ENROL,
+                Right.USE_READER,
+            }
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
     }

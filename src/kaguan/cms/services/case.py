@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -33,10 +33,12 @@ from kaguan.cms.rules.refusals import (
     NotAllowed,
     NotEligible,
     NotFound,
+    StateChanged,
 )
 from kaguan.cms.rules.rights import Right, rights_of
 from kaguan.cms.services.minors import is_guardian_of, is_minor
 from kaguan.cms.services.scope import regions_in_reach
+from kaguan.cms.services.state_tag import state_tag
 
 COLUMN_OF: Final = {
     PRODUCTION.name: "production",
@@ -48,10 +50,14 @@ COLUMN_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks, and from where: the codes of an operator and of the institution that employs them."""
+    """Who asks, and from where: the codes of an operator and of the institution that employs them.
+
+    `expects` is the `state_tag` of the card or person that the actor saw before they asked; empty, any state will do.
+    """
 
     operator: str
     institution: str
+    expects: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Case:
     at: datetime
     notes: dict[str, object]
     approved: Action | None = None
+    expects: str = ""
     _regions: frozenset[str] = frozenset()
 
     @property
@@ -94,13 +101,15 @@ class Case:
         self.notes.update(notes)
 
     def card(self, card_no: str) -> Card:
-        """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson,
+        StateChanged."""
         locked = Card.objects.select_for_update(no_key=True).select_related("holder")
         card = locked.filter(pk=card_no, region__in=self.regions).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
         self.check_not_own(card.holder_id)
+        self._check_as_seen(state_tag(card))
         return card
 
     def usable_card(self, card_no: str) -> Card:
@@ -123,13 +132,20 @@ class Case:
         return self._known(Holder.objects.filter(cert_type=cert_type, cert_no=cert_no))
 
     def person(self, holder_id: int) -> Holder:
-        """Return the person by number, locked until the request ends; refuse with NotFound, NeedsSecondPerson."""
+        """Return the person by number, locked until the request ends; refuse as `card`."""
         holder = self._known(Holder.objects.select_for_update(no_key=True).filter(pk=holder_id))
         if holder is None:
             raise NotFound(f"no person {holder_id} is on the books")
         self.note(holder=holder.pk)
         self.check_not_own(holder.pk)
+        self._check_as_seen(state_tag(holder))
         return holder
+
+    def _check_as_seen(self, tag: str) -> None:
+        """Return when the first thing that is locked is as the actor saw it; refuse with StateChanged otherwise."""
+        expected, self.expects = self.expects, ""
+        if expected and expected != tag:
+            raise StateChanged("it was changed since you looked: look again, and decide anew")
 
     def _known(self, holders: QuerySet[Holder]) -> Holder | None:
         """Return the one that exists for the actor, their own region's first; the survivor where it was merged."""

@@ -17,6 +17,7 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
 BLOCK_ORDERED: Final = "order_block"
@@ -27,7 +28,9 @@ BLOCK_PRESUMED: Final = "presume_block"
 def report_temporary_loss(case: Case, /, *, card_no: str) -> CardState:
     """Leave the card unusable for the days that its region allows; a call from the holder is enough."""
     card = case.card(card_no)
+    before = state_of(card)
     case.step(card, APPLICATION, "report_temporary_loss", case.circumstances(card))
+    tell_bank(case, card, "report_temporary_loss", before)
     return state_of(card)
 
 
@@ -38,10 +41,12 @@ def report_formal_loss(case: Case, /, *, card_no: str, document: Document) -> Ca
     Refuses, in this order: no such card, own card, state, document.
     """
     card = case.card(card_no)
+    before = state_of(card)
     circumstances = case.circumstances(card, document=document)
     case.step(card, APPLICATION, "report_formal_loss", circumstances)
     if card.bank_function == BankFunction.ACTIVE and case.institution.bank_code == card.bank_code:
         case.step(card, BANK_FUNCTION, "report_loss", circumstances)
+    tell_bank(case, card, "report_formal_loss", before)
     return state_of(card)
 
 
@@ -58,10 +63,11 @@ def release_loss(case: Case, /, *, card_no: str, document: Document | None = Non
         case.check_alone(Action.RELEASE_FORMAL_LOSS)
     if card.chip_blocked_at is not None:
         raise NotEligible(f"{row.event} refused: the chip was blocked meanwhile, order a replacement")
-    circumstances = case.circumstances(card, document=document)
+    before, circumstances = state_of(card), case.circumstances(card, document=document)
     case.step(card, APPLICATION, "release_loss", circumstances)
     if card.bank_function == BankFunction.LOST and case.institution.bank_code == card.bank_code:
         case.step(card, BANK_FUNCTION, "release_loss", circumstances)
+    tell_bank(case, card, "release_loss", before)
     return state_of(card)
 
 

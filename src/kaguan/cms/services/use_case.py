@@ -116,7 +116,8 @@ class _Request:
         operator = Operator.objects.select_related("institution").filter(pk=self.actor.operator, active=True).first()
         if operator is None or operator.institution.code != self.actor.institution:
             raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
-        case = Case(operator, operator.institution, self.request_id, timezone.now(), notes)
+        at, expects = timezone.now(), self.actor.expects
+        case = Case(operator, operator.institution, self.request_id, at, notes, expects=expects)
         case.require(self.right)
         return case
 

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import pyotp
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 
-from kaguan.apdu.errors import InputError
 from kaguan.cms.models import Credential
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.access.colleagues import colleague
+from kaguan.cms.services.access.sealing import seal, unseal
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.use_case import use_case
 from kaguan.vault.secret import Secret
 
 _STEP_SECONDS: Final = 30
 _LEAST_BYTES: Final = 20
-_NONCE_BYTES: Final = 12
+_WHAT: Final = "second factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ def enrol_second_factor(case: Case, /, *, code: str, secret: Secret) -> FactorRe
     operator = colleague(case, code)
     if len(secret) < _LEAST_BYTES:
         raise NotEligible(f"the secret of a second factor has {_LEAST_BYTES} bytes or more")
-    sealed = _seal(secret, code)
+    sealed = seal(secret, _WHAT, code)
     if not Credential.objects.filter(pk=operator.pk).update(second_factor=sealed, second_factor_step=0):
         raise NotFound(f"operator {code} has no password yet: give one first")
     return FactorRef(code)
@@ -58,7 +52,7 @@ def code_is_right(credential: Credential, code: str, at: datetime) -> bool:
 
     The step of a right one is left in the credential, unsaved.
     """
-    secret = _open(credential.second_factor, credential.operator.pk)
+    secret = unseal(credential.second_factor, _WHAT, credential.operator.pk)
     generator = pyotp.TOTP(base64.b32encode(secret.reveal()).decode(), interval=_STEP_SECONDS)
     now = int(at.timestamp()) // _STEP_SECONDS
     right = [
@@ -70,23 +64,3 @@ def code_is_right(credential: Credential, code: str, at: datetime) -> bool:
         return False
     credential.second_factor_step = right[0]
     return True
-
-
-def _sealing_key() -> AESGCM:
-    if not settings.SECOND_FACTOR_SECRET:
-        raise InputError("second factors are sealed under KAGUAN_SECRET_KEY: set it, and the same one every time")
-    material = settings.SECOND_FACTOR_SECRET.encode()
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"kaguan second factor").derive(material))
-
-
-def _seal(secret: Secret, code: str) -> str:
-    nonce = os.urandom(_NONCE_BYTES)
-    return (nonce + _sealing_key().encrypt(nonce, secret.reveal(), code.encode())).hex()
-
-
-def _open(sealed: str, code: str) -> Secret:
-    raw = bytes.fromhex(sealed)
-    try:
-        return Secret(_sealing_key().decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], code.encode()))
-    except InvalidTag:
-        raise InputError("the second factor was sealed under another KAGUAN_SECRET_KEY: set that one") from None

@@ -81,6 +81,8 @@ def begin(
         raise NeedsReconciliation(
             f"activation {other.pk} of card {card.card_no} is still open: recover it at {other.institution} first"
         )
+    if Activation.objects.filter(pk=case.request_id).exists():
+        raise IdempotencyConflict(f"request {case.request_id} asked for another activation before")
     proved = {name: getattr(circumstances, name) for name in _PROVED}
     activation = Activation.objects.create(
         activation_id=case.request_id,

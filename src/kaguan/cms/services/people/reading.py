@@ -11,6 +11,7 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.minors import facts_of
+from kaguan.cms.services.state_tag import state_tag
 from kaguan.cms.services.use_case import question
 
 _SHORTEST_REASON = 4
@@ -27,6 +28,7 @@ class Person:
     cert_no: str
     facts: dict[str, str]
     masked: bool
+    state_tag: str = ""
 
     def __repr__(self) -> str:
         """The person's number in the books only."""
@@ -38,7 +40,15 @@ def look_at_person(case: Case, /, *, holder_id: int) -> Person:
     """Return what the books say of the person, masked. Refuses with NotFound, own person."""
     holder = case.person(holder_id)
     facts = {name: text if name in _SHOWN else "*" * min(len(text), 8) for name, text in facts_of(holder).items()}
-    return Person(holder.pk, mask_name(holder.name), holder.cert_type, mask_number(holder.cert_no), facts, masked=True)
+    return Person(
+        holder.pk,
+        mask_name(holder.name),
+        holder.cert_type,
+        mask_number(holder.cert_no),
+        facts,
+        masked=True,
+        state_tag=state_tag(holder),
+    )
 
 
 @question("unmask person", Right.UNMASK, noted=True)
@@ -56,4 +66,12 @@ def unmask_person(case: Case, /, *, holder_id: int, reason: str) -> Person:
 
 def person_as_it_is(holder: Holder) -> Person:
     """Return what the books say of the person, unmasked: for the person alone, or after an unmasking."""
-    return Person(holder.pk, holder.name, holder.cert_type, holder.cert_no, facts_of(holder), masked=False)
+    return Person(
+        holder.pk,
+        holder.name,
+        holder.cert_type,
+        holder.cert_no,
+        facts_of(holder),
+        masked=False,
+        state_tag=state_tag(holder),
+    )

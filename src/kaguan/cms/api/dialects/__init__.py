@@ -1,0 +1,1 @@
+"""The words in which provinces ask for the same use cases."""

@@ -1,0 +1,106 @@
+"""Henan and Jilin: the operations that both provinces call by the same names, answered in ERR.
+
+00 says done, 01 that the card is in that state already, and anything else says in words why not. A message is
+`<allDsjk>` with the operation in 操作 and fields by indicator name: AAZ500 card, AAC147 document, AAC003 name. There is
+no key in it: that a repeated operation answers 01 is what makes repeating harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+from uuid import uuid4
+
+from kaguan.apdu.errors import InputError, RuleBroken
+from kaguan.cms.api.dialects.messages import read_message, written_message
+from kaguan.cms.rules.adapters.henan import err_of
+from kaguan.cms.rules.adapters.ministry import AAZ502
+from kaguan.cms.rules.documents import Document, mask_text
+from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.refusals import IllegalTransition
+from kaguan.cms.rules.terms import Answer
+from kaguan.cms.services.case import Actor
+from kaguan.cms.services.issue import activate
+from kaguan.cms.services.looking import CardView, look_at_card_of
+from kaguan.cms.services.loss import release_loss, report_formal_loss, report_temporary_loss
+
+ROOT: Final = "allDsjk"
+OPERATION: Final = "操作"
+CARD_NO, CERT_NO, NAME, STATE, ERR = "AAZ500", "AAC147", "AAC003", "AAZ502", "ERR"
+_REQUIRED: Final = (CARD_NO, CERT_NO, NAME)
+_IDENTITY_CARD: Final = "01"
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What an operation asks for, and the state that it leaves: a card that has it already answers 01."""
+
+    ask: Callable[[Actor, Fields], object]
+    leaves: Application
+
+
+def _shown(fields: Fields) -> Document:
+    # Whoever sends the operation says by it that the original lay on their counter.
+    return Document(_IDENTITY_CARD, fields[CERT_NO], original=True)
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
+    {
+        "临时挂失": Operation(
+            lambda actor, fields: report_temporary_loss(actor, uuid4(), card_no=fields[CARD_NO]),
+            Application.TEMPORARY_LOSS,
+        ),
+        "正式挂失": Operation(
+            lambda actor, fields: report_formal_loss(actor, uuid4(), card_no=fields[CARD_NO], document=_shown(fields)),
+            Application.FORMAL_LOSS,
+        ),
+        "解除挂失": Operation(
+            lambda actor, fields: release_loss(actor, uuid4(), card_no=fields[CARD_NO], document=_shown(fields)),
+            Application.NORMAL,
+        ),
+        "领卡启用": Operation(
+            lambda actor, fields: activate(actor, uuid4(), card_no=fields[CARD_NO], document=_shown(fields)),
+            Application.NORMAL,
+        ),
+    }
+)
+QUERY: Final = "getCard"
+
+
+def answer_message(actor: Actor, body: bytes) -> bytes:
+    """Return the answer to one message, as `actor` asks for it.
+
+    A refusal is an answer, in ERR. Refuses itself, with InputError, what is no message or lacks a required field.
+    """
+    fields = read_message(body, ROOT)
+    missing = [name for name in (OPERATION, *_REQUIRED) if not fields.get(name)]
+    if missing:
+        raise InputError(f"the message lacks {', '.join(missing)}")
+    try:
+        return written_message(ROOT, _answer(actor, fields))
+    except RuleBroken as refusal:
+        return written_message(ROOT, {ERR: err_of(Answer.FAILED, mask_text(str(refusal)))})
+
+
+def _answer(actor: Actor, fields: Fields) -> dict[str, str]:
+    card = _card(actor, fields)
+    if fields[OPERATION] == QUERY:
+        return {ERR: err_of(Answer.DONE), STATE: AAZ502.encode(Application(card.application))}
+    operation = OPERATIONS.get(fields[OPERATION])
+    if operation is None:
+        raise InputError(f"there is no such operation: {', '.join((*OPERATIONS, QUERY))} are understood")
+    try:
+        operation.ask(actor, fields)
+    except IllegalTransition:
+        if _card(actor, fields).application != operation.leaves:
+            raise
+        return {ERR: err_of(Answer.ALREADY_SO)}
+    return {ERR: err_of(Answer.DONE)}
+
+
+def _card(actor: Actor, fields: Fields) -> CardView:
+    return look_at_card_of(actor, uuid4(), card_no=fields[CARD_NO], cert_no=fields[CERT_NO], name=fields[NAME])

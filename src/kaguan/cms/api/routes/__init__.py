@@ -1,0 +1,1 @@
+"""The routes, grouped as `services/` are; each asks for one use case."""

@@ -1,0 +1,134 @@
+"""Dangerous steps: asked for by one person, approved or rejected by another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import Field
+
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNumber, DocumentShown, HolderId, Strict, Words, text
+from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.rules.personal import Correction
+from kaguan.cms.services.approvals import asking, deciding
+from kaguan.cms.services.approvals.asking import AskedApproval
+from kaguan.cms.services.approvals.deciding import Decided, OpenApproval
+
+router: Final = Router(tags=["approvals"])
+
+
+class CorrectionWanted(Strict):
+    """Whose name or document is wrong, what it should be, and why."""
+
+    holder_id: HolderId
+    wanted: Annotated[dict[Correction, Annotated[str, text(100)]], Field(min_length=1)]
+    reason: Words
+
+
+class MergeWanted(Strict):
+    """Which two persons are one, and which of them stays."""
+
+    merged: HolderId
+    survivor: HolderId
+    reason: Words
+
+
+class PurgeWanted(Strict):
+    """Whose data should go, and why."""
+
+    holder_id: HolderId
+    reason: Words
+
+
+class ReleaseWanted(Strict):
+    """Which formally lost card was found, and the document shown."""
+
+    card_no: CardNumber
+    document: DocumentShown
+    reason: Words
+
+
+class UnlockWanted(Strict):
+    """Which card should serve again, and why."""
+
+    card_no: CardNumber
+    reason: Words
+
+
+class CancellationWanted(Strict):
+    """Which card should end, the code of the reason, and the reason in words."""
+
+    card_no: CardNumber
+    code: CancelReason
+    reason: Words
+
+
+class Rejection(Strict):
+    """Why not."""
+
+    why: Words
+
+
+@router.post("/corrections", response=answers(AskedApproval), operation_id="ask_correction")
+def ask_correction(request: HttpRequest, key: Key, seen: Seen, body: CorrectionWanted) -> AskedApproval:
+    """Ask for a correction of name or document."""
+    wanted = {name.value: told for name, told in body.wanted.items()}
+    return asking.ask_correction(
+        *asks_for(request, key, seen), holder_id=body.holder_id, wanted=wanted, reason=body.reason
+    )
+
+
+@router.post("/merges", response=answers(AskedApproval), operation_id="ask_merge")
+def ask_merge(request: HttpRequest, key: Key, body: MergeWanted) -> AskedApproval:
+    """Ask for two persons to become one."""
+    return asking.ask_merge(*asks_for(request, key), merged=body.merged, survivor=body.survivor, reason=body.reason)
+
+
+@router.post("/purges", response=answers(AskedApproval), operation_id="ask_purge")
+def ask_purge(request: HttpRequest, key: Key, seen: Seen, body: PurgeWanted) -> AskedApproval:
+    """Ask for a person's data to go."""
+    return asking.ask_purge(*asks_for(request, key, seen), holder_id=body.holder_id, reason=body.reason)
+
+
+@router.post("/loss-releases", response=answers(AskedApproval), operation_id="ask_release")
+def ask_release(request: HttpRequest, key: Key, seen: Seen, body: ReleaseWanted) -> AskedApproval:
+    """Ask for a formally lost card to serve again."""
+    document = body.document.document()
+    return asking.ask_release(
+        *asks_for(request, key, seen), card_no=body.card_no, document=document, reason=body.reason
+    )
+
+
+@router.post("/unlocks", response=answers(AskedApproval), operation_id="ask_unlock")
+def ask_unlock(request: HttpRequest, key: Key, seen: Seen, body: UnlockWanted) -> AskedApproval:
+    """Ask for a locked card to serve again."""
+    return asking.ask_unlock(*asks_for(request, key, seen), card_no=body.card_no, reason=body.reason)
+
+
+@router.post("/cancellations", response=answers(AskedApproval), operation_id="ask_cancellation")
+def ask_cancellation(request: HttpRequest, key: Key, seen: Seen, body: CancellationWanted) -> AskedApproval:
+    """Ask for a card to end."""
+    return asking.ask_cancellation(
+        *asks_for(request, key, seen), card_no=body.card_no, code=body.code, reason=body.reason
+    )
+
+
+@router.get("", response=answers(list[OpenApproval]), operation_id="list_approvals")
+def list_approvals(request: HttpRequest) -> list[OpenApproval]:
+    """List what waits for somebody like you."""
+    return deciding.open_approvals(*asks_for(request, uuid4()))
+
+
+@router.post("/{approval_id}/approval", response=answers(Decided), operation_id="approve")
+def approve(request: HttpRequest, approval_id: UUID, key: Key) -> Decided:
+    """Approve, and have it done."""
+    return deciding.approve(*asks_for(request, key), approval_id=approval_id)
+
+
+@router.post("/{approval_id}/rejection", response=answers(Decided), operation_id="reject")
+def reject(request: HttpRequest, approval_id: UUID, key: Key, body: Rejection) -> Decided:
+    """Reject, and say why."""
+    return deciding.reject(*asks_for(request, key), approval_id=approval_id, why=body.why)

@@ -1,0 +1,58 @@
+"""Loss of a card: reported, reported formally, released; of the card and of its bank function."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest
+from ninja import Router
+
+from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import DocumentShown, Strict
+from kaguan.cms.services import loss
+from kaguan.cms.services.case import CardState
+
+router: Final = Router(tags=["loss"])
+
+
+class FormalLoss(Strict):
+    """The document that is shown."""
+
+    document: DocumentShown
+
+
+class LossRelease(Strict):
+    """The document that is shown; a temporary loss is released without one."""
+
+    document: DocumentShown | None = None
+
+
+@router.post("/{card_no}/temporary-loss", response=answers(CardState), operation_id="report_temporary_loss")
+def report_temporary_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+    """Report the card lost for the time being."""
+    return loss.report_temporary_loss(*asks_for(request, key, seen), card_no=card_no)
+
+
+@router.post("/{card_no}/formal-loss", response=answers(CardState), operation_id="report_formal_loss")
+def report_formal_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: FormalLoss) -> CardState:
+    """Report the card formally lost."""
+    return loss.report_formal_loss(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
+
+
+@router.post("/{card_no}/loss-release", response=answers(CardState), operation_id="release_loss")
+def release_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: LossRelease) -> CardState:
+    """Give the found card back to use."""
+    document = body.document.document() if body.document else None
+    return loss.release_loss(*asks_for(request, key, seen), card_no=card_no, document=document)
+
+
+@router.post("/{card_no}/bank-loss", response=answers(CardState), operation_id="report_bank_loss")
+def report_bank_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+    """Report the bank function lost, and nothing else."""
+    return loss.report_bank_loss(*asks_for(request, key, seen), card_no=card_no)
+
+
+@router.post("/{card_no}/bank-loss-release", response=answers(CardState), operation_id="release_bank_loss")
+def release_bank_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+    """Give the bank function back to use."""
+    return loss.release_bank_loss(*asks_for(request, key, seen), card_no=card_no)

@@ -1,0 +1,108 @@
+"""Requests for a card: may somebody have one, and what becomes of the wish until it is ordered."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest
+from ninja import Router
+
+from kaguan.cms.api.asked import Key, answers, asks_for
+from kaguan.cms.api.shapes import AgentShown, CertNo, CertType, Code, DocumentShown, OptionalCode, PersonName, Strict
+from kaguan.cms.rules.applying import ApplicationWay, Eligibility, Presence, RequestKind
+from kaguan.cms.rules.guards import Verdict
+from kaguan.cms.rules.production import CheckFailure
+from kaguan.cms.services import requests
+from kaguan.cms.services.requests import Applicant, RequestState, Wish
+
+router: Final = Router(tags=["requests"])
+
+
+class ApplicantNamed(Strict):
+    """The person who is to have the card."""
+
+    cert_type: CertType = "01"
+    cert_no: CertNo
+    name: PersonName
+
+    def applicant(self) -> Applicant:
+        """Return the person as use cases take them."""
+        return Applicant(self.cert_type, self.cert_no, self.name)
+
+
+class EligibilityAsked(Strict):
+    """Who asks for which kind of card."""
+
+    applicant: ApplicantNamed
+    kind: RequestKind
+
+
+class CardWanted(Strict):
+    """Who is to have what, and who came for it."""
+
+    applicant: ApplicantNamed
+    kind: RequestKind
+    bank_code: Code
+    outlet: OptionalCode = ""
+    reason: OptionalCode = ""
+    way: ApplicationWay
+    document: DocumentShown | None = None
+    agent: AgentShown | None = None
+    verdict: Verdict | None = None
+    unit_no: OptionalCode = ""
+
+    def wish(self) -> Wish:
+        """Return what is wanted."""
+        return Wish(self.kind, self.bank_code, self.outlet, self.reason)
+
+    def presence(self) -> Presence:
+        """Return who and what is there."""
+        return Presence(
+            self.way,
+            self.document.document() if self.document else None,
+            self.agent.agent() if self.agent else None,
+            self.verdict,
+            self.unit_no,
+        )
+
+
+class CheckResult(Strict):
+    """What the check came to: nothing wrong, or why it fails."""
+
+    failure: CheckFailure | None = None
+
+
+@router.post("/eligibility", response=answers(Eligibility), operation_id="may_have_card")
+def may_have_card(request: HttpRequest, body: EligibilityAsked) -> Eligibility:
+    """Say whether somebody may apply, and if not why not."""
+    return requests.may_have_card(*asks_for(request, uuid4()), applicant=body.applicant.applicant(), kind=body.kind)
+
+
+@router.post("", response=answers(RequestState), operation_id="apply_for_card")
+def apply(request: HttpRequest, key: Key, body: CardWanted) -> RequestState:
+    """Apply for a card; the key becomes the request's own id."""
+    return requests.apply(
+        *asks_for(request, key),
+        applicant=body.applicant.applicant(),
+        wish=body.wish(),
+        presence=body.presence(),
+    )
+
+
+@router.post("/{card_request_id}/check", response=answers(RequestState), operation_id="check_request")
+def check(request: HttpRequest, card_request_id: UUID, key: Key, body: CheckResult) -> RequestState:
+    """Say what the check of a request came to."""
+    return requests.check_request(*asks_for(request, key), card_request_id=card_request_id, failure=body.failure)
+
+
+@router.post("/{card_request_id}/correction", response=answers(RequestState), operation_id="correct_request")
+def correct(request: HttpRequest, card_request_id: UUID, key: Key) -> RequestState:
+    """Put a request that failed its check up for another."""
+    return requests.correct_request(*asks_for(request, key), card_request_id=card_request_id)
+
+
+@router.post("/{card_request_id}/withdrawal", response=answers(RequestState), operation_id="withdraw_request")
+def withdraw(request: HttpRequest, card_request_id: UUID, key: Key) -> RequestState:
+    """Withdraw a request."""
+    return requests.withdraw_request(*asks_for(request, key), card_request_id=card_request_id)

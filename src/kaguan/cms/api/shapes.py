@@ -1,0 +1,90 @@
+"""What bodies are made of; each shape refuses names that it does not know, and values of another JSON type."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
+
+from kaguan.cms.rules.applying import Agent, Relation
+from kaguan.cms.rules.documents import Document
+from kaguan.vault.secret import Secret
+
+_KEPT: Final = r"^[^\u0000]*$"
+"""What the body's parser has seen to already; it stands in the description for whoever makes bodies by it."""
+
+
+def text(longest: int, *, shortest: int = 1) -> Any:
+    """Return the field of a text with so many characters, none of them NUL."""
+    return Field(min_length=shortest, max_length=longest, json_schema_extra={"pattern": _KEPT})
+
+
+Code = Annotated[str, text(20)]
+OptionalCode = Annotated[str, text(20, shortest=0)]
+Words = Annotated[str, text(200)]
+CardNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
+CertType = Annotated[str, Field(pattern=r"^[0-9]{2}$", description="Kind of the document; 01 is the identity card.")]
+CertNo = Annotated[str, text(30)]
+PersonName = Annotated[str, text(100)]
+Password = Annotated[SecretStr, text(128)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number is written without quotes")
+    return value
+
+
+Number = BeforeValidator(_number)
+"""After the bounds of the number, or its description loses them."""
+
+HolderId = Annotated[int, Field(ge=1, lt=2**63), Number]
+AgentRelation = Annotated[
+    Relation, WithJsonSchema({"type": "string", "enum": [relation.value for relation in Relation]})
+]
+"""Described in place: a guardian on the books has relations of another list, by the same name."""
+
+
+def _day(value: object) -> object:
+    if not (isinstance(value, str) and len(value) == 10):
+        raise ValueError("a day is written YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class Strict(BaseModel):
+    """A body that has the names it is asked for, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DocumentShown(Strict):
+    """An identity document on the counter."""
+
+    cert_type: CertType = "01"
+    cert_no: CertNo
+    original: StrictBool
+
+    def document(self) -> Document:
+        """Return it as use cases take it."""
+        return Document(self.cert_type, self.cert_no, self.original)
+
+
+class AgentShown(Strict):
+    """Who comes for the holder, with their document."""
+
+    name: PersonName
+    document: DocumentShown
+    relation: AgentRelation
+
+    def agent(self) -> Agent:
+        """Return them as use cases take them."""
+        return Agent(self.name, self.document.document(), self.relation)
+
+
+def secret(shown: SecretStr) -> Secret:
+    """Return what must not show, as use cases take it."""
+    return Secret(shown.get_secret_value().encode())
