@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from kaguan.apdu.identifiers import bank_card_number_ok
 from kaguan.personalization.formats.bankrows import (
+    BankAnswer,
     OrderedHolder,
-    RecordFinder,
-    differences,
+    counted,
     order_name,
     ordered_holders,
     values_of,
@@ -18,39 +18,22 @@ from kaguan.personalization.formats.bankrows import (
 from kaguan.personalization.formats.layout import FixedLayout
 from kaguan.personalization.formats.neworder import NewCard
 from kaguan.personalization.formats.recordfile import Record, RecordFile, write_records
-from kaguan.personalization.order.check import MOST_FAULTS
 from kaguan.personalization.order.fault import Fault
 from kaguan.personalization.order.reading import OrderFile
-from kaguan.personalization.order.report import FaultSpool, OrderReport
-
-IDENTITY = ("name", "sex", "cert_type", "birth_date")
-"""What a record must say of its holder exactly as the order does, beside the certificate number that finds it."""
 
 
-class Accounts:
+class Accounts(BankAnswer):
     """The bank's map for an order."""
 
+    identity = ("name", "sex", "cert_type", "birth_date")
+
     def __init__(self, records: RecordFile, order: OrderFile) -> None:
-        self._layout = records.layout
-        self._order = order
-        self._name = order_name(order)
-        self._finder = RecordFinder(records)
+        super().__init__(records, order)
         self._counts: list[int] = []
 
-    def check(self) -> OrderReport:
-        """Where the map and the order do not match, all of it."""
-        spool, count, task = FaultSpool(MOST_FAULTS), 0, ""
+    def _holders(self) -> Iterator[OrderedHolder]:
         self._counts = []
-        spool.add(self._finder.repeats())
-        for row in ordered_holders(self._order):
-            count += 1
-            if not self._counts or row.holder.task_id != task:
-                self._counts.append(0)
-            task = row.holder.task_id
-            self._counts[-1] += 1
-            spool.add(self._faults(row, self._finder.find(row.holder)), judged=True)
-        spool.add(self._finder.unused())
-        return OrderReport(count, spool)
+        return counted(super()._holders(), self._counts)
 
     def write_filled(self, stream: BinaryIO) -> int:
         """The stream holds the order with the bank's card numbers; how many comes back. `check` comes before.
@@ -68,14 +51,7 @@ class Accounts:
                 columns = {**row.holder.columns, "bank_card_no": record.values["bank_card_no"]}
                 yield NewCard(row.task.columns, columns, row.holder.id_no)
 
-    def _faults(self, row: OrderedHolder, record: Record | None) -> Iterator[Fault]:
-        if record is None:
-            yield row.fault("record", "the bank's file has no record of this person")
-            return
-        place = f"in record {record.number}"
-        wanted = values_of(self._layout, self._name, row)
-        for name in differences(self._layout, record, wanted, IDENTITY):
-            yield row.fault(name, f"differs {place}")
+    def _own_faults(self, row: OrderedHolder, record: Record, place: str) -> Iterator[Fault]:
         number = record.values["bank_card_no"]
         if not bank_card_number_ok(number):
             yield row.fault("bank_card_no", f"is not 13 to 19 digits with their Luhn check digit {place}")

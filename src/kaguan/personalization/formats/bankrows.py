@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO, ClassVar, NamedTuple
 
 from kaguan.apdu.errors import CodecError, OrderError
 from kaguan.personalization.formats.layout import FixedLayout
 from kaguan.personalization.formats.neworder import NewCard, write_new_order
 from kaguan.personalization.formats.recordfile import Record, RecordFile, RecordFileError, RecordFileName
+from kaguan.personalization.order.check import MOST_FAULTS
 from kaguan.personalization.order.directory import ZipDamaged
 from kaguan.personalization.order.fault import Fault
 from kaguan.personalization.order.reading import Holder, OrderFile, OrderName, Task
+from kaguan.personalization.order.report import FaultSpool, OrderReport
 from kaguan.personalization.order.temporary import digester, temporary_database
 
 _SCHEMA = "CREATE TABLE record (number INTEGER PRIMARY KEY, digest BLOB)"
@@ -138,6 +141,57 @@ class RecordFinder:
         for number in range(1, self._records.count + 1):
             if not self._used[number >> 3] >> (number & 7) & 1:
                 yield Fault(0, "record", f"record {number} belongs to no holder of the order", line=number)
+
+
+class BankAnswer(ABC):
+    """A bank's file that has a record for each holder of an order, found by the certificate number."""
+
+    identity: ClassVar[tuple[str, ...]]
+    """What a record must say of its holder exactly as the order does, beside the certificate number."""
+
+    def __init__(self, records: RecordFile, order: OrderFile) -> None:
+        self._layout = records.layout
+        self._order = order
+        self._name = order_name(order)
+        self._finder = RecordFinder(records)
+
+    def check(self) -> OrderReport:
+        """Where the file and the order do not match, all of it."""
+        spool, count = FaultSpool(MOST_FAULTS), 0
+        spool.add(self._finder.repeats())
+        for row in self._holders():
+            count += 1
+            spool.add(self._faults(row, self._finder.find(row.holder)), judged=True)
+        spool.add(self._finder.unused())
+        return OrderReport(count, spool)
+
+    def _holders(self) -> Iterator[OrderedHolder]:
+        return ordered_holders(self._order)
+
+    def _faults(self, row: OrderedHolder, record: Record | None) -> Iterator[Fault]:
+        if record is None:
+            yield row.fault("record", "the bank's file has no record of this person")
+            return
+        place = f"in record {record.number}"
+        wanted = values_of(self._layout, self._name, row)
+        for name in differences(self._layout, record, wanted, self.identity):
+            yield row.fault(name, f"differs {place}")
+        yield from self._own_faults(row, record, place)
+
+    @abstractmethod
+    def _own_faults(self, row: OrderedHolder, record: Record, place: str) -> Iterator[Fault]:
+        """What else this kind of file must say of a holder."""
+
+
+def counted(rows: Iterable[OrderedHolder], counts: list[int]) -> Iterator[OrderedHolder]:
+    """The same rows; how many each task has is in `counts` when they are through."""
+    task = None
+    for row in rows:
+        if row.holder.task_id != task:
+            counts.append(0)
+            task = row.holder.task_id
+        counts[-1] += 1
+        yield row
 
 
 def differences(layout: FixedLayout, record: Record, wanted: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

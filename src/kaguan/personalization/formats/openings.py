@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from kaguan.apdu.errors import CodecError
 from kaguan.personalization.formats.bankrows import (
+    BankAnswer,
     OrderedHolder,
-    RecordFinder,
-    differences,
+    counted,
     order_name,
     ordered_holders,
     values_of,
@@ -18,14 +19,11 @@ from kaguan.personalization.formats.bankrows import (
 )
 from kaguan.personalization.formats.layout import FixedLayout
 from kaguan.personalization.formats.neworder import NewCard
-from kaguan.personalization.formats.recordfile import Record, RecordFile, RecordFileName, write_records
+from kaguan.personalization.formats.recordfile import Record, RecordFileName, write_records
 from kaguan.personalization.order.check import MOST_FAULTS
 from kaguan.personalization.order.fault import Fault
 from kaguan.personalization.order.reading import OrderFile
 from kaguan.personalization.order.report import FaultSpool, OrderReport
-
-IDENTITY = ("seq", "task_id", "name", "sex", "cert_type")
-"""What a record must say of its holder exactly as the order does, beside the certificate number that finds it."""
 
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{7,}[\dXx]?")
 
@@ -76,26 +74,10 @@ class Refusal(NamedTuple):
     reason: str
 
 
-class Answers:
-    """The bank's answer to the request for an order."""
+class Answers(BankAnswer):
+    """The bank's answer to the request for an order; a refusal is no fault."""
 
-    def __init__(self, records: RecordFile, order: OrderFile) -> None:
-        self._records = records
-        self._layout = records.layout
-        self._order = order
-        self._name = order_name(order)
-        self._finder = RecordFinder(records)
-
-    def check(self) -> OrderReport:
-        """Where the answer and the order do not match; a refusal is no fault."""
-        spool, count = FaultSpool(MOST_FAULTS), 0
-        spool.add(self._finder.repeats())
-        for row in ordered_holders(self._order):
-            count += 1
-            record = self._finder.find(row.holder)
-            spool.add(self._faults(row, record), judged=True)
-        spool.add(self._finder.unused())
-        return OrderReport(count, spool)
+    identity = ("seq", "task_id", "name", "sex", "cert_type")
 
     def refusals(self) -> Iterator[Refusal]:
         """The refused persons, in the order's sequence."""
@@ -115,12 +97,7 @@ class Answers:
             OrderError: the order was changed, or lacks a photo.
         """
         counts: list[int] = []
-        task = ""
-        for row in self._opened():
-            if not counts or row.holder.task_id != task:
-                counts.append(0)
-            task = row.holder.task_id
-            counts[-1] += 1
+        deque(counted(self._opened(), counts), maxlen=0)
 
         def cards() -> Iterator[NewCard]:
             for row in self._opened():
@@ -135,14 +112,7 @@ class Answers:
             if record and record.values["flag"] == self._layout.opened:
                 yield row
 
-    def _faults(self, row: OrderedHolder, record: Record | None) -> Iterator[Fault]:
-        if record is None:
-            yield row.fault("record", "the bank's file has no record of this person")
-            return
-        place = f"in record {record.number}"
-        wanted = values_of(self._layout, self._name, row)
-        for name in differences(self._layout, record, wanted, IDENTITY):
-            yield row.fault(name, f"differs {place}")
+    def _own_faults(self, row: OrderedHolder, record: Record, place: str) -> Iterator[Fault]:
         flag, reason = record.values["flag"], record.values["reason"]
         if flag not in (self._layout.opened, self._layout.refused):
             yield row.fault("flag", f"neither opened nor refused {place}: does the layout know this bank's flags?")

@@ -38,38 +38,44 @@ def scrap_door(place: Place, serials: Sequence[str], reason: str, names: Sequenc
     click.echo(f"{len(destroyed)} chips are scrap now", err=True)
 
 
-@click.command("remake")
-@_WHICH
-@of_job
-@_SERIAL
-@REASON
-@by_two
-@KEYS
-@PASSPHRASE_FILE
-def remake_door(
-    place: Place, which: str, serial: str, reason: str, names: Sequence[str], files: Sequence[str],
-    keys: StoreAddress | None, passphrase_file: Path | None,
-) -> None:  # fmt: skip
-    """Kill a good card and have its row made again, before others; or give a row without a card another chance."""
-    if _killed(remake, place, which, serial, reason, names, files, keys, passphrase_file):
-        click.echo("the row waits to be made again, before others; its old card is dead")
+def _killing(name: str, step: Step, help_text: str, told: str) -> click.Command:
+    """A door that takes a good card out of the world; no image of a dead one is left in the job's folder."""
+
+    @click.command(name, help=help_text)
+    @_WHICH
+    @of_job
+    @_SERIAL
+    @REASON
+    @by_two
+    @KEYS
+    @PASSPHRASE_FILE
+    def door(
+        place: Place, which: str, serial: str, reason: str, names: Sequence[str], files: Sequence[str],
+        keys: StoreAddress | None, passphrase_file: Path | None,
+    ) -> None:  # fmt: skip
+        with place.opened() as job:
+            people = two_people(job.bureau, names, files)
+            with opened_records(job, keys, passphrase_of(keys, passphrase_file)) as opened:
+                done = step(job, people, opened.row(which), reason, serial=serial)
+                if place.folder is not None:
+                    remove_dead_images(job, opened.records, place.folder / CARDS)
+        click.echo(told if done else "it was done before: nothing was changed")
+
+    return door
 
 
-@click.command("sample")
-@_WHICH
-@of_job
-@_SERIAL
-@REASON
-@by_two
-@KEYS
-@PASSPHRASE_FILE
-def sample_door(
-    place: Place, which: str, serial: str, reason: str, names: Sequence[str], files: Sequence[str],
-    keys: StoreAddress | None, passphrase_file: Path | None,
-) -> None:  # fmt: skip
-    """Draw a good card to be tested to destruction, and have its row made again."""
-    if _killed(draw_sample, place, which, serial, reason, names, files, keys, passphrase_file):
-        click.echo("the card is a sample; its row waits to be made again, before others")
+remake_door = _killing(
+    "remake",
+    remake,
+    "Kill a good card and have its row made again, before others; or give a row without a card another chance.",
+    "the row waits to be made again, before others; its old card is dead",
+)
+sample_door = _killing(
+    "sample",
+    draw_sample,
+    "Draw a good card to be tested to destruction, and have its row made again.",
+    "the card is a sample; its row waits to be made again, before others",
+)
 
 
 @click.command("lost")
@@ -98,19 +104,3 @@ def dead_door(place: Place, as_json: bool) -> None:
         return
     for entry in found:
         click.echo(f"row {entry['row']}  {entry['atr']}  {entry['fate']}: {entry['reason']}")
-
-
-def _killed(
-    step: Step, place: Place, which: str, serial: str, reason: str, names: Sequence[str], files: Sequence[str],
-    keys: StoreAddress | None, passphrase_file: Path | None,
-) -> bool:  # fmt: skip
-    """Whether a card was killed; either way no image of a dead one is left in the job's folder."""
-    with place.opened() as job:
-        people = two_people(job.bureau, names, files)
-        with opened_records(job, keys, passphrase_of(keys, passphrase_file)) as opened:
-            done = step(job, people, opened.row(which), reason, serial=serial)
-            if place.folder is not None:
-                remove_dead_images(job, opened.records, place.folder / CARDS)
-    if not done:
-        click.echo("it was done before: nothing was changed")
-    return done
