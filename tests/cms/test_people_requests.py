@@ -11,7 +11,7 @@ import pytest
 
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
-from cms.test_requests import active, books, handed_over, in_state, nothing
+from cms.test_requests import active, books, handed_over, in_state, nothing, prepared
 from cms.town import CERT_NO, shown
 from kaguan.cms.models import (
     Activation,
@@ -24,6 +24,7 @@ from kaguan.cms.models import (
     HolderChange,
     HolderDetails,
     HolderPhoto,
+    MachineToken,
     Operator,
 )
 from kaguan.cms.rules.activation import ChipRecord, Visit
@@ -34,7 +35,7 @@ from kaguan.cms.rules.personal import Relation
 from kaguan.cms.rules.refusals import IdempotencyConflict
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import access, activation, approvals, people
-from kaguan.cms.services.access import day, passwords, second_factor
+from kaguan.cms.services.access import day, machine_tokens, passwords, second_factor
 from kaguan.cms.services.access.holders import sign_in_holder
 from kaguan.cms.services.activation import centre as at_centre
 from kaguan.cms.services.activation import entry, evidence, old_card, online, visit
@@ -54,6 +55,8 @@ KEY = DEVICE.public_key().public_bytes_raw().hex()
 CHIP = ChipRecord(2, "310,990101", "310,990100")
 PASSWORD = Secret(b"given-by-admin-1")
 TOKEN: dict[str, Secret] = {}
+ISSUED_TOKEN = UUID(int=10)
+TOKEN_ASKED = {"operator": "teller", "purpose": "kiosk", "days": 30, "token": machine_tokens.new_token()}
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +119,10 @@ def with_password(town, request_id):
     passwords.give_password(town.administrator, uuid4(), code="teller", password=PASSWORD)
 
 
+def with_token(town, request_id):
+    machine_tokens.issue_token(town.administrator, ISSUED_TOKEN, **TOKEN_ASKED)
+
+
 def closed(town, request_id):
     day.close_day(town.administrator, uuid4(), institution="ICBC-1")
 
@@ -166,6 +173,8 @@ CASES = [
     (passwords.unlock_account, "administrator", with_password, {"code": "teller"}),
     (second_factor.enrol_second_factor, "administrator", with_password,
      {"code": "teller", "secret": Secret(bytes(20))}),
+    (machine_tokens.issue_token, "administrator", nothing, TOKEN_ASKED),
+    (machine_tokens.revoke_token, "administrator", with_token, {"token_id": ISSUED_TOKEN}),
     (day.close_day, "administrator", nothing, {"institution": "ICBC-1"}),
     (day.reopen_day, "administrator", closed, {"institution": "ICBC-1"}),
 ]  # fmt: skip
@@ -174,6 +183,7 @@ QUESTIONS = {
     reading.unmask_person,
     deciding.open_approvals,
     online.own_record,
+    machine_tokens.tokens_in_reach,
 }
 NAMES = [case[0].__name__ for case in CASES]
 
@@ -190,13 +200,7 @@ def use_cases():
 def all_books():
     """Everything that a second answer must not touch."""
     rows = [Activation, Approval, Credential, DayClose, Guardian, HolderChange, HolderDetails, HolderPhoto, Operator]
-    return books(), [list(model.objects.order_by("pk").values_list()) for model in rows]
-
-
-def prepared(town, who, prepare, asked, request_id):
-    prepare(town, request_id)
-    actor = who if isinstance(who, Actor) else getattr(town, who)
-    return actor, {name: value() if callable(value) else value for name, value in asked.items()}
+    return books(), [list(model.objects.order_by("pk").values_list()) for model in [*rows, MachineToken]]
 
 
 def test_every_use_case_is_asked_here():

@@ -32,7 +32,8 @@ class BankEndpoint(models.Model):
 class Notice(models.Model):
     """One thing that a bank is told about a card; `number` says in which order they came to be.
 
-    `before` is where the card stood, by axis, so that a refusal can put it back there.
+    `before` is where the card stood, by axis, so that a refusal can put it back there. The account's number is not
+    kept a second time: the message takes it from the card when it is sent.
     """
 
     number: models.BigAutoField[int, int] = models.BigAutoField(primary_key=True)

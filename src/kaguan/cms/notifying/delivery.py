@@ -108,7 +108,8 @@ def signature(key: Secret, seconds: int, body: bytes) -> str:
 
 
 def _signed(notice: Notice) -> tuple[bytes, dict[str, str]]:
-    body = canonical({"notice_id": notice.notice_id, "number": notice.number, **notice.content})
+    about = {"notice_id": notice.notice_id, "number": notice.number, "bank_card_no": notice.card.bank_card_no}
+    body = canonical({**about, **notice.content})
     owner = f"{notice.endpoint.region.code}:{notice.endpoint.bank_code}"
     key = unseal(notice.endpoint.key, SEALED_AS, owner)
     return body, {

@@ -62,7 +62,6 @@ def tell_bank(case: Case, card: Card, event: str, before: CardState) -> None:
     told = {
         "event": event,
         "card_no": card.card_no,
-        "bank_card_no": card.bank_card_no,
         "application": card.application,
         "bank_function": card.bank_function,
         "at": case.at.isoformat(timespec="seconds"),
