@@ -5,9 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pyotp
@@ -23,14 +23,14 @@ from cms.crowd import citizen_number
 from cms.evidence import employ
 from cms.neighbours import neighbour_at
 from cms.town import BANK, CERT_NO, NAME, OTHER_BANK
-from cms.web import OWN, Caller, have_password, machine, shown
+from cms.web import OWN, Caller, have_password, machine, served, shown
 from kaguan.apdu.errors import InputError
 from kaguan.cms.models import AuditEntry, Card, Holder, Operator
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.access.second_factor import enrol_second_factor
 from kaguan.cms.services.set_up import set_region
-from kaguan.cms.serving.server import Place, check_place, make_server
+from kaguan.cms.serving.server import Place, check_place
 from kaguan.vault.secret import Secret
 
 CARD, OTHER = "990100001", "990100002"
@@ -240,18 +240,15 @@ def certificate(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_serves_over_tls_and_takes_no_endless_body(lasting_town, certificate, settings):
+def test_it_serves_over_tls_and_takes_no_endless_body(lasting_town, own_store, certificate):
     lasting_town.active_card(CARD)
     token = machine(lasting_town, "teller").headers["Authorization"]
-    server = make_server(Place("127.0.0.1", 0, *certificate), requests_a_minute=600)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    with served(own_store, "--certificate", str(certificate[0]), "--key", str(certificate[1])) as address:
+        place = urlsplit(address)
 
         def ask(method, path, body=None, **headers):
-            line = http.client.HTTPSConnection("127.0.0.1", server.bind_addr[1], context=trusted, timeout=20)
+            line = http.client.HTTPSConnection(place.hostname, place.port, context=trusted, timeout=20)
             try:
                 line.request(method, f"/api/v1{path}", body=body, headers=headers)
                 answer = line.getresponse()
@@ -264,6 +261,3 @@ def test_it_serves_over_tls_and_takes_no_endless_body(lasting_town, certificate,
         assert "Strict-Transport-Security" in headers
         assert ask("GET", "/me", Host="evil.example", Authorization=token)[0] == 400
         assert ask("POST", "/sign-in", b"x" * 1_100_000)[0] == 413
-    finally:
-        server.stop()
-        thread.join()

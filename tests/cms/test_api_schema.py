@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cms.web import machine
+from cms.web import PROGRAMS, machine, served
 
 pytestmark = pytest.mark.slow
 
 CARD = "990100001"
-PROGRAMS = Path(sys.executable).parent
 SECONDS = "30"
-
-
-@contextmanager
-def served(database: str, *options: str) -> Iterator[str]:
-    """The API over the database, by the door; its address."""
-    command = [PROGRAMS / "kaguan", "cms", "serve", "--db", database, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as server:
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
 
 
 @pytest.mark.parametrize(("operator", "seed"), [("teller", "1"), ("clerk", "2")])

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 from django.test import Client
@@ -13,6 +19,7 @@ from kaguan.vault.secret import Secret
 
 FIRST, OWN = "given-by-admin-1", "my own words 22"
 ROOT = "/api/v1"
+PROGRAMS = Path(sys.executable).parent
 
 
 class Caller:
@@ -51,3 +58,14 @@ def machine(town, code: str, days: int = 30) -> Caller:
 def shown(cert_no: str) -> dict[str, object]:
     """A document on the counter, as JSON."""
     return {"cert_type": "01", "cert_no": cert_no, "original": True}
+
+
+@contextmanager
+def served(database: str, *options: str) -> Iterator[str]:
+    """The API over the database, by the door; its address."""
+    command = [PROGRAMS / "kaguan", "cms", "serve", "--db", database, "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as server:
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()

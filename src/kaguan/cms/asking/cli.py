@@ -70,11 +70,21 @@ def _in_store(database: str, values: Mapping[str, object]) -> Iterator[None]:
         InputError: there is no such file, or a value that no database keeps.
     """
     require_text(values)
+    open_existing(database)
+    with told_plainly(database):
+        yield
+
+
+def open_existing(database: str) -> None:
+    """Leave the store open over a database that is there; no door but `init` makes one.
+
+    Raises:
+        InputError: there is no such file.
+        Else as `open_store`.
+    """
     if not is_server(database) and not Path(database).is_file():
         raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
     open_store(database)
-    with told_plainly(database):
-        yield
 
 
 def require_text(values: Mapping[str, object]) -> None:
@@ -95,7 +105,7 @@ def with_options(command: Command, *options: Callable[[Command], Command]) -> Co
     return command
 
 
-def _database(command: Command) -> Command:
+def database_option(command: Command) -> Command:
     return click.option(
         "--db",
         "database",
@@ -116,7 +126,7 @@ def asks(command: Command) -> Command:
             command(Question(as_json), **values)
 
     return with_options(
-        cast("Command", ask), _database, click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+        cast("Command", ask), database_option, click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
     )
 
 
@@ -143,7 +153,7 @@ def _asked_under(request_id_parameter: Callable[[Command], Command], command: Co
 
     return with_options(
         cast("Command", change),
-        _database,
+        database_option,
         click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
         click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
         request_id_parameter,

@@ -52,11 +52,17 @@ def use_case(
                 first = request.first_result()
                 if first is not None:
                     return result(**first)
-                answer = work(case, *args, **kwargs)
+                try:
+                    answer = work(case, *args, **kwargs)
+                except RuleBroken:
+                    request.check_not_said_at_once()
+                    raise
                 request.keep(case, asdict(answer))  # type: ignore[call-overload]
                 return answer
 
             try:
+                return in_transaction(once)
+            except _SaidAtOnce:
                 return in_transaction(once)
             except RuleBroken as refusal:
                 request.note_refusal(refusal, notes)
@@ -101,6 +107,10 @@ def question(
     return make
 
 
+class _SaidAtOnce(Exception):
+    """The same request was done by another program while this one waited for its rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """A request before and after its work: admitted, looked up, kept, or refused."""
@@ -129,6 +139,11 @@ class _Request:
         if receipt.fingerprint != self.fingerprint:
             raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
         return dict(receipt.result)
+
+    def check_not_said_at_once(self) -> None:
+        """Return when what stood in the way of the work was not the same request, said twice at once."""
+        if self.first_result() is not None:
+            raise _SaidAtOnce
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""
