@@ -11,6 +11,10 @@ from pathlib import Path
 
 from hypothesis import settings
 
+from acceptance import pytest_collection_modifyitems, pytest_terminal_summary
+
+__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
+
 # The machines that run the tests share their cores: a slow example is no finding.
 settings.register_profile("kaguan", deadline=None)
 settings.load_profile("kaguan")

@@ -10,13 +10,13 @@ from urllib.parse import unquote
 
 import pytest
 
+from acceptance import statements
 from house.tree import ROOT, SOURCE, name_of, project_files, python_files, syntax
 
 DOCUMENTS = [f for f in project_files() if f.suffix == ".md" and (f.parent == ROOT or "docs" in f.parts)]
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
-ACCEPTANCE_ID = re.compile(r"^- \*\*(S\d+-\d+)\*\* ", re.MULTILINE)
 GLOSSARY = ROOT / "docs" / "glossary.md"
 
 
@@ -55,7 +55,7 @@ def acceptance_marks(tree: ast.AST) -> list[str]:
 
 
 def test_acceptance_ids_are_those_of_the_list():
-    ids = ACCEPTANCE_ID.findall((ROOT / "docs" / "acceptance.md").read_text(encoding="utf-8"))
+    ids = statements()
     assert ids
     assert [id_ for id_, count in Counter(ids).items() if count > 1] == []
     unknown = {
