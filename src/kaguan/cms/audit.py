@@ -22,6 +22,7 @@ from uuid import UUID
 from django.db import connection
 
 from kaguan.cms.canonical import fingerprint
+from kaguan.cms.compiled import Compiled, insert
 from kaguan.cms.models import AuditEntry
 from kaguan.cms.rules.documents import mask_name, mask_number, mask_text
 from kaguan.cms.rules.refusals import ProofFailed
@@ -35,6 +36,16 @@ _TAKE_FREE_LANE: Final = (
     "SELECT lane FROM generate_series(0, %s) AS lane WHERE pg_try_advisory_xact_lock(%s, lane) LIMIT 1"
 )
 _WAIT_FOR_LANE: Final = "SELECT pg_backend_pid() %% %s, pg_advisory_xact_lock(%s, pg_backend_pid() %% %s)"
+
+_NEWEST: Final[Compiled[tuple[int, str]]] = Compiled(
+    lambda above, below: (
+        AuditEntry.objects.filter(sequence__gt=above, sequence__lt=below)
+        .order_by("-sequence")
+        .values_list("sequence", "hash")[:1]
+    ),
+    above=int,
+    below=int,
+)
 
 _NUMBERS: Final = frozenset({"cert_no", "phone", "bank_card_no"})
 _SECRETS: Final = frozenset({"pin", "tac", "mac", "key", "password"})
@@ -74,12 +85,7 @@ _NOTHING_YET: Final = LaneHead(0, 0, FIRST_HASH)
 def append(line: AuditLine) -> AuditEntry:
     """Leave the line at the end of a lane; call it last inside the transaction that it tells of."""
     lane = _take_lane()
-    newest = (
-        AuditEntry.objects.filter(sequence__gt=lane * LANE_SIZE, sequence__lt=(lane + 1) * LANE_SIZE)
-        .order_by("-sequence")
-        .values_list("sequence", "hash")
-        .first()
-    )
+    newest = _NEWEST.first(above=lane * LANE_SIZE, below=(lane + 1) * LANE_SIZE)
     entry = AuditEntry(
         sequence=newest[0] + 1 if newest else lane * LANE_SIZE + 1,
         at=line.at,
@@ -92,7 +98,7 @@ def append(line: AuditLine) -> AuditEntry:
         previous_hash=newest[1] if newest else FIRST_HASH,
     )
     entry.hash = _hash(entry)
-    entry.save(force_insert=True)
+    insert(entry)
     return entry
 
 

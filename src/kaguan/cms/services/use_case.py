@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.utils import timezone
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms import audit
 from kaguan.cms.canonical import fingerprint
+from kaguan.cms.compiled import Compiled, insert
 from kaguan.cms.models import Operator, Receipt
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
 from kaguan.cms.rules.rights import Right
@@ -24,6 +25,15 @@ from kaguan.cms.services.transacting import in_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_AT_WORK: Final[Compiled[Operator]] = Compiled(
+    lambda code: Operator.objects.select_related("institution__region").filter(pk=code, active=True), code=str
+)
+_RECEIPT: Final[Compiled[Receipt]] = Compiled(
+    lambda request_id, action: Receipt.objects.filter(request_id=request_id, action=action),
+    request_id=UUID,
+    action=str,
+)
 
 
 def use_case(
@@ -113,7 +123,7 @@ class _Request:
 
     def admit(self, notes: dict[str, object]) -> Case:
         """Return a case for the request when its actor may ask for it."""
-        operator = Operator.objects.select_related("institution").filter(pk=self.actor.operator, active=True).first()
+        operator = _AT_WORK.first(code=self.actor.operator)
         if operator is None or operator.institution.code != self.actor.institution:
             raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
         at, expects = timezone.now(), self.actor.expects
@@ -123,7 +133,7 @@ class _Request:
 
     def first_result(self) -> dict[str, Any] | None:
         """Return what the same request got the first time, if it was made before."""
-        receipt = Receipt.objects.filter(request_id=self.request_id, action=self.action).first()
+        receipt = _RECEIPT.first(request_id=self.request_id, action=self.action)
         if receipt is None:
             return None
         if receipt.fingerprint != self.fingerprint:
@@ -132,12 +142,14 @@ class _Request:
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""
-        Receipt.objects.create(
-            request_id=self.request_id,
-            action=self.action,
-            fingerprint=self.fingerprint,
-            result=result,
-            at=case.at,
+        insert(
+            Receipt(
+                request_id=self.request_id,
+                action=self.action,
+                fingerprint=self.fingerprint,
+                result=result,
+                at=case.at,
+            )
         )
         audit.append(self._line("done", case.notes))
 
