@@ -1,6 +1,6 @@
 """A PostgreSQL server of one's own, on a Unix socket, gone with the test process.
 
-A server for tests does not wait for the disk: killing its programs, which tests do, loses nothing that the kernel holds.
+A server for tests does not wait for the disk: its programs may be killed, which loses nothing that the kernel holds.
 """
 
 from __future__ import annotations

@@ -36,11 +36,11 @@ def put_back(recorded: list[TableRows]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, columns, rows in recorded:
             row = f"({', '.join(['%s'] * len(columns))})"
-            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(rows))}"
+            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(rows))}"  # noqa: S608
             cursor.execute(statement, [value for values in rows for value in values])
 
 
 def _rows_of(table: str) -> TableRows:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {table}")
+        cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - a model's table
         return TableRows(table, [column[0] for column in cursor.description], cursor.fetchall())

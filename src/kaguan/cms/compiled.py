@@ -56,15 +56,18 @@ class Compiled(Generic[Row]):
             if isinstance(example, UUID):
                 known[example.hex] = _Hex(name)
         given = tuple(known.get(parameter) or _Constant(parameter) for parameter in parameters)
-        self._statements[connection.vendor] = made = _Statement(sql, given, _reader(compiler, plain=query._fields is not None))
+        made = _Statement(sql, given, _reader(compiler, plain=query._fields is not None))
+        self._statements[connection.vendor] = made
         return made
 
 
-def insert(row: Model) -> None:
-    """Leave the row in its table; a number that the database gives out is not told."""
+def insert(row: Model, *, returning: str = "") -> Any:
+    """Leave the row in its table, and return what the SQL expression gives then; the row's number is not told."""
     sql, fields = _insertion(type(row))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields])
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        cursor.execute(f"{sql} RETURNING {returning}" if returning else sql, values)
+        return cursor.fetchone()[0] if returning else None
 
 
 def move(model: type[Model], key: object, column: str, *, before: object, after: object) -> bool:
