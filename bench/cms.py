@@ -173,7 +173,7 @@ def main() -> None:
             else:
                 from postgres import server
 
-                database = options.database or server().new_database()
+                database = options.database or server(durable=True).new_database()
             measure(kind, database, options)
             from django.db import connection
 

@@ -56,7 +56,7 @@ def main() -> int:
         for seed in range(asked.start, asked.start + asked.seeds):
             plan, began = plan_of(seed, able), time.perf_counter()
             try:
-                ended = live(plan, server(), cluster)
+                ended = live(plan, server(durable=True), cluster)
             except Finding as finding:
                 findings += 1
                 ended = f"FINDING\n  {finding}\n  again with --start {seed} --seeds 1"

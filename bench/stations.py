@@ -120,8 +120,8 @@ def filled(address: str) -> tuple[str, int]:
 
 def measure_claims() -> None:
     """Rows a second, and the floor."""
-    address = server().new_database()
-    claimed = rate(claimer, *filled(server().new_database()))
+    address = server(durable=True).new_database()
+    claimed = rate(claimer, *filled(server(durable=True).new_database()))
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("CREATE TABLE floor_chip (id bigserial PRIMARY KEY, number int, serial text UNIQUE)")
         connection.execute("CREATE TABLE floor_card (number int PRIMARY KEY, state text)")

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of one's own, on a Unix socket, gone with the test process."""
+"""A PostgreSQL server of one's own, on a Unix socket, gone with the test process.
+
+A server for tests does not wait for the disk: its programs may be killed, which loses nothing that the kernel holds.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import psycopg
+
 from outside.programs import missing
 
 _ROOMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -18,9 +23,10 @@ _SETTINGS = ("-c", "listen_addresses=", "-c", "max_connections=64", "-c", "log_m
 
 
 class Server:
-    """A running server; `address` is its URL as far as a database's name."""
+    """A running server; a `durable` one answers a commit when it is on the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool) -> None:
+        self._settings = _SETTINGS if durable else (*_SETTINGS, "-c", "fsync=off")
         self._programs = _ROOMS[0]
         self._folder = Path(tempfile.mkdtemp(prefix="kaguan-pg-"))
         self._data = self._folder / "data"
@@ -45,7 +51,7 @@ class Server:
 
     def start(self) -> None:
         """The server answers."""
-        options = " ".join([f"-k {self._folder}", *_SETTINGS])
+        options = " ".join([f"-k {self._folder}", *self._settings])
         log = self._folder / "log"
         self._run("pg_ctl", "--pgdata", self._data, "--log", log, "--wait", "--silent", "-o", options, "start")
 
@@ -57,7 +63,8 @@ class Server:
         """The URL of a new database: empty, or like the one of this name, which nobody may be using."""
         self._databases += 1
         name = f"bureau{self._databases}"
-        self._run("createdb", "--host", self._folder, "--username", self._user, "--template", template, name)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def url(self, name: str) -> str:
@@ -72,8 +79,8 @@ class Server:
 
 
 @cache
-def server() -> Server:
+def server(*, durable: bool = False) -> Server:
     """This process's server; the test is skipped when the machine has no PostgreSQL."""
     if not _ROOMS:
         missing("PostgreSQL is not installed: run scripts/debian-packages")
-    return Server()
+    return Server(durable=durable)

@@ -5,17 +5,23 @@ A test that needs a database is run on both kinds: first all of them on the one,
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
-from cms.town import Town, found_town
+from cms.recorded import TableRows, put_back, record
+from cms.town import Town, found_town, town_again
 from kaguan.cms.settings import DATABASE_VARIABLE, database_settings, is_server
 from kaguan.cms.store import open_store
 from postgres import server
 
 KINDS = ("sqlite", "postgresql")
 TEMPLATE = "kaguan_template"
+FOUNDED = pytest.StashKey[list[TableRows]]()
+MIGRATED = pytest.StashKey[Path]()
 
 
 def pytest_generate_tests(metafunc):
@@ -49,6 +55,12 @@ def django_db_setup(request, django_test_environment, django_db_blocker, tmp_pat
             move_to(server().url("postgres"))
             connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": TEMPLATE}
         made = setup_databases(verbosity=0, interactive=False)
+        if request.param == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM INTO %s", [str(folder / TEMPLATE)])
+            request.config.stash[MIGRATED] = folder / TEMPLATE
+        # a town is founded by fourteen use cases, and nearly every test begins in one
+        request.config.stash[FOUNDED] = record(found_town)
     yield request.param
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
@@ -56,28 +68,33 @@ def django_db_setup(request, django_test_environment, django_db_blocker, tmp_pat
 
 
 @pytest.fixture
-def town(db) -> Town:
+def town(db, request) -> Town:
     """A founded town: authority, two banks' outlets, a clinic and a pharmacy, with their operators."""
-    return found_town()
+    put_back(request.config.stash[FOUNDED])
+    return town_again()
 
 
 @pytest.fixture
-def new_store(django_db_setup, django_db_blocker, tmp_path):
-    """Make another database of this kind, with no table in it; its address."""
+def new_store(django_db_setup, django_db_blocker, request, tmp_path):
+    """Make another database of this kind, with every table and no row; its address."""
 
     def make(name="other"):
-        return str(tmp_path / f"{name}.sqlite") if django_db_setup == "sqlite" else server().new_database()
+        if django_db_setup != "sqlite":
+            with django_db_blocker.unblock():
+                connection.close()  # as long as anybody uses the template it is not copied
+            return server().new_database(TEMPLATE)
+        return str(shutil.copyfile(request.config.stash[MIGRATED], tmp_path / f"{name}.sqlite"))
 
     return make
 
 
 @pytest.fixture
-def own_store(django_db_setup, django_db_blocker, tmp_path, monkeypatch):
+def own_store(django_db_blocker, new_store, monkeypatch):
     """A database of the test's own: what is committed there stays, and threads and programs share it."""
     with django_db_blocker.unblock():
         connection.close()
         before = dict(connection.settings_dict)
-        own = str(tmp_path / "own.sqlite") if django_db_setup == "sqlite" else server().new_database(TEMPLATE)
+        own = new_store("own")
         monkeypatch.setenv(DATABASE_VARIABLE, own)
         open_store(own)
         yield own
@@ -93,6 +110,7 @@ def on_server(own_store) -> bool:
 
 
 @pytest.fixture
-def lasting_town(own_store) -> Town:
+def lasting_town(own_store, request) -> Town:
     """The same town, committed to a database of its own."""
-    return found_town()
+    put_back(request.config.stash[FOUNDED])
+    return town_again()

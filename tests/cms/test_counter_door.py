@@ -9,10 +9,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 
 from card.cards import PROFILE
 from cms.counter import CARD, FIRST_PIN, SUCCESSOR, Counter, drugs, new_card
 from cms.town import CERT_NO, shown
+from kaguan.cli import main
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.services.issue import hand_over
 from kaguan.durable import write_whole
@@ -38,30 +40,30 @@ def store(tmp_path) -> Path:
 
 
 @pytest.fixture
-def kaguan(own_store, lasting_town, store, tmp_path):
-    """Run the program as somebody at a counter: what it printed, after it ended as expected."""
+def kaguan(own_store, lasting_town, store, tmp_path, monkeypatch):
+    """Go in at the front door as somebody at a counter: what was printed, after it ended as expected."""
 
     def run(*words, who=TELLER, pins=(), card=None, code=0):
         on_card = ["--card", str(tmp_path / f"{card}.card"), "--keys", str(store)] if card else []
         operator, institution = who
-        done = subprocess.run(
-            [sys.executable, "-m", "kaguan", "cms", *map(str, words), *on_card],
-            env={
-                "KAGUAN_DB": own_store,
-                "KAGUAN_OPERATOR": operator,
-                "KAGUAN_INSTITUTION": institution,
-                "KAGUAN_TERMINAL": institution.encode().hex()[-12:].rjust(12, "0"),
-                "LC_ALL": "C.UTF-8",
-            },
-            input="".join(f"{pin}\n" for pin in pins),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
+        environment = {
+            "KAGUAN_DB": own_store,
+            "KAGUAN_OPERATOR": operator,
+            "KAGUAN_INSTITUTION": institution,
+            "KAGUAN_TERMINAL": institution.encode().hex()[-12:].rjust(12, "0"),
+        }
+        monkeypatch.setattr(sys, "argv", ["kaguan", "cms", *map(str, words), *on_card])
+        typed = "".join(f"{pin}\n" for pin in pins)
+        with (
+            CliRunner().isolation(typed, environment) as (stdout, stderr, _),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        printed, told = stdout.getvalue().decode(), stderr.getvalue().decode()
+        assert (ended.value.code or 0) == code, told
         for pin in pins:
-            assert pin not in done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
+            assert pin not in printed + told
+        return printed if code == 0 else told
 
     run.counter = Counter(lasting_town)
     return run

@@ -39,6 +39,7 @@ from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.store import open_store
 from kaguan.database import DatabaseGone
 from kaguan.durable import InUse
+from postgres import server
 
 pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgresql")]
 
@@ -241,8 +242,8 @@ def test_a_request_inside_another_ones_transaction_is_a_bug(lasting_town):
         register_holder(lasting_town.clerk, UUID(int=3), cert_type="01", cert_no="990101199003070025", name="测试人丙")
 
 
-def test_programs_that_open_a_new_database_together_migrate_it_once(new_store, own_store):
-    address = new_store()
+def test_programs_that_open_a_new_database_together_migrate_it_once(own_store):
+    address = server().new_database()
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
     code = f"from kaguan.cms.store import open_store; open_store({address!r})"
     programs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -30,11 +29,13 @@ def test_every_commit_reaches_the_disk_before_it_is_answered(own_store):
 
 
 @pytest.mark.only_on("sqlite")
-def test_the_file_and_its_journal_are_private(own_store):
+def test_the_file_and_its_journal_are_private(own_store, tmp_path):
+    open_store(str(tmp_path / "new.sqlite"))
     Region.objects.create(code="990100")
-    files = list(Path(own_store).parent.glob("own.sqlite*"))
+    files = list(tmp_path.glob("new.sqlite*"))
     assert len(files) > 1
     assert [file for file in files if file.stat().st_mode & 0o077] == []
+    open_store(own_store)
 
 
 @pytest.mark.only_on("postgresql")

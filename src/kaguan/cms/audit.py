@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model
 
 from kaguan.cms.canonical import fingerprint
+from kaguan.cms.compiled import Compiled, insert
 from kaguan.cms.models import AuditEntry
 from kaguan.cms.rules.documents import mask_name, mask_number, mask_text
 from kaguan.cms.rules.refusals import ProofFailed
@@ -31,10 +33,23 @@ LANES: Final = 16
 LANE_SIZE: Final = 2**48
 
 _LANE_LOCKS: Final = 0x4B41  # the first half of an advisory lock of PostgreSQL, the lane is the other
-_TAKE_FREE_LANE: Final = (
-    "SELECT lane FROM generate_series(0, %s) AS lane WHERE pg_try_advisory_xact_lock(%s, lane) LIMIT 1"
+_FREE_LANE: Final = (
+    f"(SELECT lane FROM generate_series(0, {LANES - 1}) AS lane"  # noqa: S608 - numbers of this file
+    f" WHERE pg_try_advisory_xact_lock({_LANE_LOCKS}, lane) LIMIT 1)"
 )
-_WAIT_FOR_LANE: Final = "SELECT pg_backend_pid() %% %s, pg_advisory_xact_lock(%s, pg_backend_pid() %% %s)"
+_WAIT_FOR_LANE: Final = (
+    f"SELECT mod(pg_backend_pid(), {LANES}), pg_advisory_xact_lock({_LANE_LOCKS}, mod(pg_backend_pid(), {LANES}))"
+)
+
+_NEWEST: Final[Compiled[tuple[int, str]]] = Compiled(
+    lambda above, below: (
+        AuditEntry.objects.filter(sequence__gt=above, sequence__lt=below)
+        .order_by("-sequence")
+        .values_list("sequence", "hash")[:1]
+    ),
+    above=int,
+    below=int,
+)
 
 _NUMBERS: Final = frozenset({"cert_no", "phone", "bank_card_no"})
 _SECRETS: Final = frozenset({"pin", "tac", "mac", "key", "password"})
@@ -71,15 +86,10 @@ class LaneHead(NamedTuple):
 _NOTHING_YET: Final = LaneHead(0, 0, FIRST_HASH)
 
 
-def append(line: AuditLine) -> AuditEntry:
-    """Leave the line at the end of a lane; call it last inside the transaction that it tells of."""
-    lane = _take_lane()
-    newest = (
-        AuditEntry.objects.filter(sequence__gt=lane * LANE_SIZE, sequence__lt=(lane + 1) * LANE_SIZE)
-        .order_by("-sequence")
-        .values_list("sequence", "hash")
-        .first()
-    )
+def append(line: AuditLine, *, together_with: Model | None = None) -> AuditEntry:
+    """Leave the line at the end of a lane, and the other row in its table; call it last inside the transaction."""
+    lane = _take_lane(together_with)
+    newest = _NEWEST.first(above=lane * LANE_SIZE, below=(lane + 1) * LANE_SIZE)
     entry = AuditEntry(
         sequence=newest[0] + 1 if newest else lane * LANE_SIZE + 1,
         at=line.at,
@@ -92,7 +102,7 @@ def append(line: AuditLine) -> AuditEntry:
         previous_hash=newest[1] if newest else FIRST_HASH,
     )
     entry.hash = _hash(entry)
-    entry.save(force_insert=True)
+    insert(entry)
     return entry
 
 
@@ -153,17 +163,20 @@ def head_of(lanes: list[LaneHead]) -> ChainHead:
     return ChainHead(entries, fingerprint([list(lane) for lane in lanes]))
 
 
-def _take_lane() -> int:
-    """Return a lane that nobody else writes to before this transaction has ended."""
+def _take_lane(row: Model | None) -> int:
+    """Return a lane that nobody else writes to before this transaction has ended; leave the row in its table."""
     if connection.vendor != "postgresql":
+        if row is not None:
+            insert(row)
         return 0
+    lane = insert(row, returning=_FREE_LANE) if row is not None else _asked(f"SELECT {_FREE_LANE}")
+    return int(_asked(_WAIT_FOR_LANE) if lane is None else lane)
+
+
+def _asked(statement: str) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_FREE_LANE, (LANES - 1, _LANE_LOCKS))
-        row = cursor.fetchone()
-        if row is None:
-            cursor.execute(_WAIT_FOR_LANE, (LANES, _LANE_LOCKS, LANES))
-            row = cursor.fetchone()
-        return int(row[0])
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
 
 
 def _hash(entry: AuditEntry) -> str:

@@ -51,7 +51,12 @@ def database_settings(database: str) -> dict[str, Any]:
         "PORT": options.pop("port", str(url.port or "")),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**options, "options": f"{options.get('options', '')} {_SESSION}".strip()},
+        "OPTIONS": {
+            **options,
+            "options": f"{options.get('options', '')} {_SESSION}".strip(),
+            "server_side_binding": True,
+            "prepare_threshold": 2,
+        },
     }
 
 

@@ -22,8 +22,12 @@ class Region(models.Model):
     code: Text = models.CharField(max_length=6, primary_key=True)
 
     def rules(self, on: date | None = None) -> RegionRules:
-        """Return the rules in force on that day, today when none is given."""
-        return rules_of_day(self.code, on or timezone.localdate()).rules
+        """Return the rules in force on that day, today when none is given; they are read once a request."""
+        day = on or timezone.localdate()
+        known: dict[date, RegionRules] = self.__dict__.setdefault("_rules", {})
+        if day not in known:
+            known[day] = rules_of_day(self.code, day).rules
+        return known[day]
 
 
 class Institution(models.Model):

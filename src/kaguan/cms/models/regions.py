@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import models
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Value
 
+from kaguan.cms.compiled import Compiled
 from kaguan.cms.rules.layers import Layer, RulesOfDay, line_of, resolve
 from kaguan.cms.rules.refusals import NotEligible
 
@@ -56,10 +57,22 @@ def rules_of_day(code: str, on: date) -> RulesOfDay:
         NotEligible: the day is before the first version.
     """
     # Rows are only ever added, so as long as these three are the same, so is every row.
-    stamp = RegionVersion.objects.filter(region_code__in=line_of(code)).aggregate(
-        count=Count("id"), newest=Max("id"), at=Max("added_at")
-    )
-    return _rules_as_of(code, on, tuple(stamp.values()))
+    line = line_of(code)
+    stamp = _STAMP.first(country=line[0], province=line[:2][-1], city=line[-1])
+    return _rules_as_of(code, on, stamp or ())
+
+
+_STAMP: Final[Compiled[tuple[object, ...]]] = Compiled(
+    lambda country, province, city: (
+        RegionVersion.objects.filter(region_code__in=[country, province, city])
+        .values(all=Value(1))
+        .annotate(count=Count("id"), newest=Max("id"), at=Max("added_at"))
+        .values_list("count", "newest", "at")
+    ),
+    country=str,
+    province=str,
+    city=str,
+)
 
 
 @lru_cache(maxsize=1_024)

@@ -8,10 +8,11 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import Case as Ranked
-from django.db.models import QuerySet, When
+from django.db.models import Count, Exists, QuerySet, Subquery, When
 from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
+from kaguan.cms.compiled import Compiled, insert, move
 from kaguan.cms.models import Card, CardEvent, Holder, Institution, Merge, Operator
 from kaguan.cms.rules.applying import Agent, is_guardian
 from kaguan.cms.rules.approvals import Action, needs_second_person
@@ -46,6 +47,29 @@ COLUMN_OF: Final = {
     BANK_FUNCTION.name: "bank_function",
     PIN.name: "pin",
 }
+
+_LOCKED_CARD: Final[Compiled[Card]] = Compiled(
+    lambda card_no, region: (
+        Card.objects.select_for_update(no_key=True).select_related("holder").filter(pk=card_no, region=region)
+    ),
+    card_no=str,
+    region=str,
+)
+_SURROUNDINGS: Final[Compiled[tuple[dict[str, str] | None, bool, int | None]]] = Compiled(
+    lambda holder, card_no: Holder.objects.filter(pk=holder).values_list(
+        "details__facts",
+        Exists(Card.objects.filter(replaced_by=card_no).exclude(application=Application.CANCELLED)),
+        Subquery(
+            CardEvent.objects.filter(card=card_no, axis=PIN.name, event="reset")
+            .values("card")
+            .annotate(times=Count("pk"))
+            .values("times")
+        ),
+    ),
+    holder=int,
+    card_no=str,
+)
+"""The facts about a holder, whether a card that this one replaces is still open, and how often its PIN was reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +127,18 @@ class Case:
     def card(self, card_no: str) -> Card:
         """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson,
         StateChanged."""
-        locked = Card.objects.select_for_update(no_key=True).select_related("holder")
-        card = locked.filter(pk=card_no, region__in=self.regions).first()
+        own = self.institution.region
+        card = _LOCKED_CARD.first(card_no=card_no, region=own.code)
+        if card is not None:
+            card.region = own
+        elif self.regions != {own.code}:
+            locked = Card.objects.select_for_update(no_key=True).select_related("holder")
+            card = locked.filter(pk=card_no, region__in=self.regions).first()
         if card is None:
             raise NotFound(f"no card {card_no} is on the books")
         self.note(card_no=card_no)
         self.check_not_own(card.holder_id)
-        self._check_as_seen(state_tag(card))
+        self._check_as_seen(card)
         return card
 
     def usable_card(self, card_no: str) -> Card:
@@ -138,13 +167,13 @@ class Case:
             raise NotFound(f"no person {holder_id} is on the books")
         self.note(holder=holder.pk)
         self.check_not_own(holder.pk)
-        self._check_as_seen(state_tag(holder))
+        self._check_as_seen(holder)
         return holder
 
-    def _check_as_seen(self, tag: str) -> None:
+    def _check_as_seen(self, row: Card | Holder) -> None:
         """Return when the first thing that is locked is as the actor saw it; refuse with StateChanged otherwise."""
         expected, self.expects = self.expects, ""
-        if expected and expected != tag:
+        if expected and expected != state_tag(row):
             raise StateChanged("it was changed since you looked: look again, and decide anew")
 
     def _known(self, holders: QuerySet[Holder]) -> Holder | None:
@@ -191,7 +220,11 @@ class Case:
         """Return what the guards of the card's transitions look at."""
         holder, region = card.holder, card.region.rules()
         own = document is not None and document.belongs_to(holder.cert_type, holder.cert_no)
-        minor = is_minor(holder, self.today)
+        if holder.region_id == card.region.code:
+            holder.region = card.region
+        known = _SURROUNDINGS.first(holder=holder.pk, card_no=card.card_no)
+        facts, predecessor_open, pin_resets = known or (None, False, None)
+        minor = is_minor(holder, self.today, facts or {})
         by_guardian = minor and document is not None and is_guardian_of(holder, document)
         return Circumstances(
             region=region,
@@ -201,12 +234,12 @@ class Case:
             document_is_holders=document is not None and (own or by_guardian),
             verdict=verdict,
             delivered=card.production == Production.HANDED_OVER,
-            predecessor_open=Card.objects.filter(replaced_by=card).exclude(application=Application.CANCELLED).exists(),
+            predecessor_open=predecessor_open,
             expired=card.valid_until < self.today,
             site_kind=self.institution.kind,
             site_designated=self.institution.designated,
             site_blacklisted=self.institution.blacklisted,
-            pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
+            pin_resets_done=pin_resets or 0,
             guardian_needed=minor,
             guardian_present=by_guardian
             or (guardian is not None and is_guardian(guardian) and is_guardian_of(holder, guardian.document)),
@@ -239,7 +272,7 @@ class Case:
         column = COLUMN_OF[axis.name]
         before = getattr(card, column)
         after = self.allow(axis, before, event, circumstances, reason=reason).target.value
-        if not Card.objects.filter(pk=card.pk, **{column: before}).update(**{column: after}):
+        if not move(Card, card.pk, column, before=before, after=after):
             raise IllegalTransition(f"{event} refused: card {card.card_no} was changed meanwhile, ask again")
         setattr(card, column, after)
         self.tell(card, axis.name, event, before, after, reason=reason, **detail)
@@ -248,18 +281,20 @@ class Case:
         self, card: Card, axis: str, event: str, before: str, after: str, *, reason: str = "", **detail: object
     ) -> None:
         """Leave an event in the life of the card."""
-        CardEvent.objects.create(
-            card=card,
-            at=self.at,
-            axis=axis,
-            event=event,
-            from_state=before,
-            to_state=after,
-            reason=reason,
-            detail=detail,
-            operator=self.operator.code,
-            institution=self.institution.code,
-            request_id=self.request_id,
+        insert(
+            CardEvent(
+                card=card,
+                at=self.at,
+                axis=axis,
+                event=event,
+                from_state=before,
+                to_state=after,
+                reason=reason,
+                detail=detail,
+                operator=self.operator.code,
+                institution=self.institution.code,
+                request_id=self.request_id,
+            )
         )
 
     def require(self, right: Right) -> None:

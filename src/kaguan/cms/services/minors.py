@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from kaguan.cms.models import Guardian, Holder, HolderDetails
@@ -15,9 +16,9 @@ def facts_of(holder: Holder) -> dict[str, str]:
     return dict(details.facts) if details else {}
 
 
-def is_minor(holder: Holder, day: date) -> bool:
-    """Return whether the person is known, by facts or document, to be under their region's age on the day."""
-    told = {**told_by_document(holder.cert_type, holder.cert_no), **facts_of(holder)}
+def is_minor(holder: Holder, day: date, facts: Mapping[str, str]) -> bool:
+    """Return whether the person is known, by these facts or document, to be under their region's age on the day."""
+    told = {**told_by_document(holder.cert_type, holder.cert_no), **facts}
     born = told.get(Fact.BIRTH_DATE)
     return born is not None and age_on(day, date.fromisoformat(born)) < holder.region.rules().guardian_below_years
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
+from kaguan.cms.compiled import Compiled
 from kaguan.cms.models import BankEndpoint, Card, Notice
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.notices import NoticeState, wait_after
@@ -21,6 +22,11 @@ from kaguan.vault.secret import Secret
 SEALED_AS = "signing key"
 _LEAST_KEY_BYTES = 32
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+_ENDPOINT: Compiled[BankEndpoint] = Compiled(
+    lambda region, bank_code: BankEndpoint.objects.filter(region=region, bank_code=bank_code),
+    region=str,
+    bank_code=str,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def register_endpoint(case: Case, /, *, bank_code: str, url: str, key: Secret) -
 
 def tell_bank(case: Case, card: Card, event: str, before: CardState) -> None:
     """Leave a notice for the card's bank beside what just happened; a bank without an endpoint is told nothing."""
-    endpoint = BankEndpoint.objects.filter(region=card.region, bank_code=card.bank_code).first()
+    endpoint = _ENDPOINT.first(region=card.region.code, bank_code=card.bank_code)
     if endpoint is None:
         return
     told = {

@@ -30,7 +30,7 @@ from kaguan.cms.rules.progress import progress_of
 from kaguan.cms.rules.refusals import IllegalTransition, MayNotHaveCard, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.minors import is_guardian_of, is_minor
+from kaguan.cms.services.minors import facts_of, is_guardian_of, is_minor
 from kaguan.cms.services.orders import Ending, was_ended_by_time
 from kaguan.cms.services.use_case import question, use_case
 
@@ -197,7 +197,7 @@ def _apply(case: Case, card_request_id: UUID, applicant: Applicant, wish: Wish, 
         raise AssertionError("somebody unknown may not have a card")
     case.check_not_own(holder.pk)
     rules = case.institution.region.rules()
-    minor = is_minor(holder, case.today)
+    minor = is_minor(holder, case.today, facts_of(holder))
     on_books = Document(holder.cert_type, holder.cert_no, original=True)
     check_presence(presence, on_books, kind=case.institution.kind, minor=minor)
     agent = presence.agent

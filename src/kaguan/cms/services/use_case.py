@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from operator import attrgetter
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID
 
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms import audit
 from kaguan.cms.canonical import fingerprint
+from kaguan.cms.compiled import Compiled
 from kaguan.cms.models import Operator, Receipt
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
 from kaguan.cms.rules.rights import Right
@@ -24,6 +27,25 @@ from kaguan.cms.services.transacting import in_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_ADMITTED: Final[Compiled[Operator]] = Compiled(
+    lambda code, request_id, action: (
+        Operator.objects.select_related("institution__region")
+        .annotate(
+            first_asked=Subquery(_receipt(request_id, action).values("fingerprint")),
+            first_result=Subquery(_receipt(request_id, action).values("result")),
+        )
+        .filter(pk=code, active=True)
+    ),
+    code=str,
+    request_id=UUID,
+    action=str,
+)
+"""The operator at work, with what the same request asked for before and got, if it was made before."""
+
+
+def _receipt(request_id: UUID, action: str) -> QuerySet[Receipt]:
+    return Receipt.objects.filter(request_id=request_id, action=action)
 
 
 def use_case(
@@ -48,8 +70,7 @@ def use_case(
 
             def once() -> R:
                 notes.clear()
-                case = request.admit(notes)
-                first = request.first_result()
+                case, first = request.admit(notes)
                 if first is not None:
                     return result(**first)
                 try:
@@ -90,7 +111,7 @@ def question(
 
             def answered() -> R:
                 notes.clear()
-                case = request.admit(notes)
+                case, _ = request.admit(notes)
                 answer = work(case, *args, **kwargs)
                 if noted:
                     request.note_answer(case)
@@ -121,24 +142,18 @@ class _Request:
     right: Right
     fingerprint: str
 
-    def admit(self, notes: dict[str, object]) -> Case:
-        """Return a case for the request when its actor may ask for it."""
-        operator = Operator.objects.select_related("institution").filter(pk=self.actor.operator, active=True).first()
+    def admit(self, notes: dict[str, object]) -> tuple[Case, dict[str, Any] | None]:
+        """Return a case for the request when its actor may ask for it, and what the same request got the first time."""
+        operator = _ADMITTED.first(code=self.actor.operator, request_id=self.request_id, action=self.action)
         if operator is None or operator.institution.code != self.actor.institution:
             raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
         at, expects = timezone.now(), self.actor.expects
         case = Case(operator, operator.institution, self.request_id, at, notes, expects=expects)
         case.require(self.right)
-        return case
-
-    def first_result(self) -> dict[str, Any] | None:
-        """Return what the same request got the first time, if it was made before."""
-        receipt = Receipt.objects.filter(request_id=self.request_id, action=self.action).first()
-        if receipt is None:
-            return None
-        if receipt.fingerprint != self.fingerprint:
+        asked, first = attrgetter("first_asked", "first_result")(operator)
+        if asked is not None and asked != self.fingerprint:
             raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
-        return dict(receipt.result)
+        return case, first
 
     def check_not_said_at_once(self) -> None:
         """Return when what stood in the way of the work was not the same request, said twice at once."""
@@ -147,14 +162,14 @@ class _Request:
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""
-        Receipt.objects.create(
+        receipt = Receipt(
             request_id=self.request_id,
             action=self.action,
             fingerprint=self.fingerprint,
             result=result,
             at=case.at,
         )
-        audit.append(self._line("done", case.notes))
+        audit.append(self._line("done", case.notes), together_with=receipt)
 
     def note_answer(self, case: Case) -> None:
         """Leave a line in the audit log that says what was answered about."""

@@ -10,7 +10,7 @@ from kaguan.cms.rules.personal import Relation, check_document, check_name
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.minors import is_minor
+from kaguan.cms.services.minors import facts_of, is_minor
 from kaguan.cms.services.use_case import use_case
 
 
@@ -33,7 +33,7 @@ def register_guardian(
     document, name out of form, guardian already.
     """
     ward = case.person(holder_id)
-    if not is_minor(ward, case.today):
+    if not is_minor(ward, case.today, facts_of(ward)):
         years = ward.region.rules().guardian_below_years
         raise NotEligible(f"only a person under {years} whose birth date is known has a guardian")
     if not document.original:

@@ -1,0 +1,155 @@
+"""Statements that nearly every request makes, put into SQL once and asked again with other values.
+
+Composing a statement costs Django several times what the database takes to answer it. What is composed here is what
+the models say; what comes back are the same rows as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import Field, Model, QuerySet
+from django.db.models.query import get_related_populators
+
+Row = TypeVar("Row")
+
+_EXAMPLES: Final[dict[type, Callable[[int], Any]]] = {
+    str: lambda place: f"\x1f{place}",
+    int: lambda place: 2**40 + place,
+    UUID: lambda place: UUID(int=2**100 + place),
+}
+
+
+class Compiled(Generic[Row]):
+    """A query whose SQL is the same whatever the values: `compose` gives it for values of these kinds, by name."""
+
+    def __init__(self, compose: Callable[..., QuerySet[Any, Row]], **kinds: type) -> None:
+        self._compose = compose
+        self._kinds = kinds
+        self._statements: dict[str, _Statement] = {}
+
+    def all(self, **values: object) -> list[Row]:
+        """Return the rows for these values."""
+        statement = self._statements.get(connection.vendor) or self._statement()
+        with connection.cursor() as cursor:
+            cursor.execute(statement.sql, [given(values) for given in statement.given])
+            return [statement.read(row) for row in cursor.fetchall()]
+
+    def first(self, **values: object) -> Row | None:
+        """Return the first row for these values, None when there is none."""
+        rows = self.all(**values)
+        return rows[0] if rows else None
+
+    def _statement(self) -> _Statement:
+        examples = {name: _EXAMPLES[kind](place) for place, (name, kind) in enumerate(self._kinds.items())}
+        query = self._compose(**examples)
+        compiler = query.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        known: dict[Hashable, _Given] = {}
+        for name, example in examples.items():
+            known[example] = _Value(name)
+            if isinstance(example, UUID):
+                known[example.hex] = _Hex(name)
+        given = tuple(known.get(parameter) or _Constant(parameter) for parameter in parameters)
+        made = _Statement(sql, given, _reader(compiler, plain=query._fields is not None))
+        self._statements[connection.vendor] = made
+        return made
+
+
+def insert(row: Model, *, returning: str = "") -> Any:
+    """Leave the row in its table, and return what the SQL expression gives then; the row's number is not told."""
+    sql, fields = _insertion(type(row))
+    with connection.cursor() as cursor:
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        cursor.execute(f"{sql} RETURNING {returning}" if returning else sql, values)
+        return cursor.fetchone()[0] if returning else None
+
+
+def move(model: type[Model], key: object, column: str, *, before: object, after: object) -> bool:
+    """Leave the column changed in the row with that key, and return whether it was as `before`."""
+    table, name = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {column} = %s WHERE {name} = %s AND {column} = %s",  # noqa: S608 - the models' names
+            [after, key, before],
+        )
+        return bool(cursor.rowcount)
+
+
+_Given = Callable[[dict[str, object]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    sql: str
+    given: tuple[_Given, ...]
+    read: Callable[[tuple[Any, ...]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    name: str
+
+    def __call__(self, values: dict[str, object]) -> Any:
+        return values[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hex:
+    name: str
+
+    def __call__(self, values: dict[str, Any]) -> Any:
+        return values[self.name].hex
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    value: Any
+
+    def __call__(self, _values: dict[str, object]) -> Any:
+        return self.value
+
+
+def _reader(compiler: Any, *, plain: bool) -> Callable[[tuple[Any, ...]], Any]:
+    """Return what makes a model's row, with the rows joined to it, of what the database answers; or a plain tuple."""
+    converters = list(compiler.get_converters([selected[0] for selected in compiler.select]).items())
+
+    def converted(row: tuple[Any, ...]) -> list[Any]:
+        values = list(row)
+        for place, (convert, expression) in converters:
+            for step in convert:
+                values[place] = step(values[place], expression, connection)
+        return values
+
+    if plain:
+        return lambda row: tuple(converted(row))
+    shape = compiler.klass_info
+    model, places = shape["model"], shape["select_fields"]
+    start, end = places[0], places[-1] + 1
+    names = [selected[0].target.attname for selected in compiler.select[start:end]]
+    joined = get_related_populators(shape, compiler.select, DEFAULT_DB_ALIAS)
+    annotated = list((compiler.annotation_col_map or {}).items())
+
+    def made(row: tuple[Any, ...]) -> Any:
+        values = converted(row)
+        instance = model.from_db(DEFAULT_DB_ALIAS, names, values[start:end])
+        for other in joined:
+            other.populate(values, instance)
+        for name, place in annotated:
+            setattr(instance, name, values[place])
+        return instance
+
+    return made
+
+
+@lru_cache(maxsize=256)
+def _insertion(model: type[Model]) -> tuple[str, tuple[Field[Any, Any], ...]]:
+    fields = tuple(field for field in model._meta.concrete_fields if not (field.primary_key and field.db_returning))
+    columns = ", ".join(field.column for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})", fields  # noqa: S608 - the models' names
