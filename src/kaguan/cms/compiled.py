@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Field, Model, QuerySet
+from django.db.models import CharField, Field, Model, QuerySet
 from django.db.models.query import get_related_populators
 
 Row = TypeVar("Row")
@@ -47,7 +47,7 @@ class Compiled(Generic[Row]):
 
     def _statement(self) -> _Statement:
         examples = {name: _EXAMPLES[kind](place) for place, (name, kind) in enumerate(self._kinds.items())}
-        query = self._compose(**examples)
+        query: Any = self._compose(**examples)
         compiler = query.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         known: dict[Hashable, _Given] = {}
@@ -65,12 +65,12 @@ def insert(row: Model, *, returning: str = "") -> Any:
     """Leave the row in its table, and return what the SQL expression gives then; the row's number is not told."""
     sql, fields = _insertion(type(row))
     with connection.cursor() as cursor:
-        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        values = [_prepared(field, getattr(row, field.attname)) for field in fields]
         cursor.execute(f"{sql} RETURNING {returning}" if returning else sql, values)
         return cursor.fetchone()[0] if returning else None
 
 
-def move(model: type[Model], key: object, column: str, *, before: object, after: object) -> bool:
+def move(model: type[Model], key: str, column: str, *, before: str, after: str) -> bool:
     """Leave the column changed in the row with that key, and return whether it was as `before`."""
     table, name = model._meta.db_table, model._meta.pk.column
     with connection.cursor() as cursor:
@@ -132,7 +132,8 @@ def _reader(compiler: Any, *, plain: bool) -> Callable[[tuple[Any, ...]], Any]:
     model, places = shape["model"], shape["select_fields"]
     start, end = places[0], places[-1] + 1
     names = [selected[0].target.attname for selected in compiler.select[start:end]]
-    joined = get_related_populators(shape, compiler.select, DEFAULT_DB_ALIAS)
+    populators: Any = get_related_populators
+    joined = populators(shape, compiler.select, DEFAULT_DB_ALIAS)
     annotated = list((compiler.annotation_col_map or {}).items())
 
     def made(row: tuple[Any, ...]) -> Any:
@@ -147,9 +148,14 @@ def _reader(compiler: Any, *, plain: bool) -> Callable[[tuple[Any, ...]], Any]:
     return made
 
 
+def _prepared(field: Field[Any, Any], value: Any) -> Any:
+    # most columns are text, and plain text goes to every database as it is
+    return value if type(value) is str and type(field) is CharField else field.get_db_prep_save(value, connection)
+
+
 @lru_cache(maxsize=256)
 def _insertion(model: type[Model]) -> tuple[str, tuple[Field[Any, Any], ...]]:
     fields = tuple(field for field in model._meta.concrete_fields if not (field.primary_key and field.db_returning))
-    columns = ", ".join(field.column for field in fields)
+    columns = ", ".join(str(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})", fields  # noqa: S608 - the models' names
