@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Field, Model, QuerySet
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import CharField, Field, Model, QuerySet
 from django.db.models.query import get_related_populators
 
 Row = TypeVar("Row")
@@ -35,20 +36,21 @@ class Compiled(Generic[Row]):
 
     def all(self, **values: object) -> list[Row]:
         """Return the rows for these values."""
-        statement = self._statements.get(connection.vendor) or self._statement()
-        with connection.cursor() as cursor:
+        database = connections[DEFAULT_DB_ALIAS]
+        statement = self._statements.get(database.vendor) or self._statement(database)
+        with database.cursor() as cursor:
             cursor.execute(statement.sql, [given(values) for given in statement.given])
-            return [statement.read(row) for row in cursor.fetchall()]
+            return [statement.read(row, database) for row in cursor.fetchall()]
 
     def first(self, **values: object) -> Row | None:
         """Return the first row for these values, None when there is none."""
         rows = self.all(**values)
         return rows[0] if rows else None
 
-    def _statement(self) -> _Statement:
+    def _statement(self, database: BaseDatabaseWrapper) -> _Statement:
         examples = {name: _EXAMPLES[kind](place) for place, (name, kind) in enumerate(self._kinds.items())}
-        query = self._compose(**examples)
-        compiler = query.query.get_compiler(connection=connection)
+        query: Any = self._compose(**examples)
+        compiler = query.query.get_compiler(connection=database)
         sql, parameters = compiler.as_sql()
         known: dict[Hashable, _Given] = {}
         for name, example in examples.items():
@@ -57,23 +59,24 @@ class Compiled(Generic[Row]):
                 known[example.hex] = _Hex(name)
         given = tuple(known.get(parameter) or _Constant(parameter) for parameter in parameters)
         made = _Statement(sql, given, _reader(compiler, plain=query._fields is not None))
-        self._statements[connection.vendor] = made
+        self._statements[database.vendor] = made
         return made
 
 
 def insert(row: Model, *, returning: str = "") -> Any:
     """Leave the row in its table, and return what the SQL expression gives then; the row's number is not told."""
     sql, fields = _insertion(type(row))
-    with connection.cursor() as cursor:
-        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.cursor() as cursor:
+        values = [_prepared(field, getattr(row, field.attname), database) for field in fields]
         cursor.execute(f"{sql} RETURNING {returning}" if returning else sql, values)
         return cursor.fetchone()[0] if returning else None
 
 
-def move(model: type[Model], key: object, column: str, *, before: object, after: object) -> bool:
+def move(model: type[Model], key: str, column: str, *, before: str, after: str) -> bool:
     """Leave the column changed in the row with that key, and return whether it was as `before`."""
     table, name = model._meta.db_table, model._meta.pk.column
-    with connection.cursor() as cursor:
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET {column} = %s WHERE {name} = %s AND {column} = %s",  # noqa: S608 - the models' names
             [after, key, before],
@@ -82,13 +85,14 @@ def move(model: type[Model], key: object, column: str, *, before: object, after:
 
 
 _Given = Callable[[dict[str, object]], Any]
+_Read = Callable[[tuple[Any, ...], BaseDatabaseWrapper], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
     sql: str
     given: tuple[_Given, ...]
-    read: Callable[[tuple[Any, ...]], Any]
+    read: _Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +119,29 @@ class _Constant:
         return self.value
 
 
-def _reader(compiler: Any, *, plain: bool) -> Callable[[tuple[Any, ...]], Any]:
+def _reader(compiler: Any, *, plain: bool) -> _Read:
     """Return what makes a model's row, with the rows joined to it, of what the database answers; or a plain tuple."""
     converters = list(compiler.get_converters([selected[0] for selected in compiler.select]).items())
 
-    def converted(row: tuple[Any, ...]) -> list[Any]:
+    def converted(row: tuple[Any, ...], database: BaseDatabaseWrapper) -> list[Any]:
         values = list(row)
         for place, (convert, expression) in converters:
             for step in convert:
-                values[place] = step(values[place], expression, connection)
+                values[place] = step(values[place], expression, database)
         return values
 
     if plain:
-        return lambda row: tuple(converted(row))
+        return lambda row, database: tuple(converted(row, database))
     shape = compiler.klass_info
     model, places = shape["model"], shape["select_fields"]
     start, end = places[0], places[-1] + 1
     names = [selected[0].target.attname for selected in compiler.select[start:end]]
-    joined = get_related_populators(shape, compiler.select, DEFAULT_DB_ALIAS)
+    populators: Any = get_related_populators
+    joined = populators(shape, compiler.select, DEFAULT_DB_ALIAS)
     annotated = list((compiler.annotation_col_map or {}).items())
 
-    def made(row: tuple[Any, ...]) -> Any:
-        values = converted(row)
+    def made(row: tuple[Any, ...], database: BaseDatabaseWrapper) -> Any:
+        values = converted(row, database)
         instance = model.from_db(DEFAULT_DB_ALIAS, names, values[start:end])
         for other in joined:
             other.populate(values, instance)
@@ -147,9 +152,14 @@ def _reader(compiler: Any, *, plain: bool) -> Callable[[tuple[Any, ...]], Any]:
     return made
 
 
+def _prepared(field: Field[Any, Any], value: Any, database: BaseDatabaseWrapper) -> Any:
+    # most columns are text, and plain text goes to every database as it is
+    return value if type(value) is str and type(field) is CharField else field.get_db_prep_save(value, database)
+
+
 @lru_cache(maxsize=256)
 def _insertion(model: type[Model]) -> tuple[str, tuple[Field[Any, Any], ...]]:
     fields = tuple(field for field in model._meta.concrete_fields if not (field.primary_key and field.db_returning))
-    columns = ", ".join(field.column for field in fields)
+    columns = ", ".join(str(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})", fields  # noqa: S608 - the models' names

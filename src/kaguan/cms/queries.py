@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import Q
 
+from kaguan.cms.compiled import Compiled
 from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of, personal_account, purse_account
 from kaguan.cms.ledger.posting import Phase, first_of, moves_of
 from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder, Reconciliation, Transfer
@@ -12,6 +15,14 @@ from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Productio
 from kaguan.cms.rules.refusals import NotFound
 
 Record = dict[str, object]
+
+_PERSON: Final[Compiled[Holder]] = Compiled(
+    lambda cert_no: Holder.objects.select_related("region").filter(cert_no=cert_no).order_by("pk"), cert_no=str
+)
+_CARDS: Final[Compiled[tuple[str, str]]] = Compiled(
+    lambda holder: Card.objects.filter(holder=holder).order_by("card_no").values_list("card_no", "application"),
+    holder=int,
+)
 
 
 def card_record(card_no: str) -> Record:
@@ -62,14 +73,13 @@ def holder_record(number: str) -> Record:
 
     The medical account is in normal use while one of the person's cards is.
     """
-    by_number = Q(pk=number) if number.isascii() and number.isdigit() and len(number) < 14 else Q(cert_no=number)
-    holder = Holder.objects.filter(by_number).first()
+    if number.isascii() and number.isdigit() and len(number) < 14:
+        holder = Holder.objects.select_related("region").filter(pk=number).first()
+    else:
+        holder = _PERSON.first(cert_no=number)
     if holder is None:
         raise NotFound(f"no person {mask_number(number)} is on the books")
-    cards = {
-        card.card_no: Application(card.application).name
-        for card in Card.objects.filter(holder=holder).order_by("card_no")
-    }
+    cards = {card_no: Application(state).name for card_no, state in _CARDS.all(holder=holder.pk)}
     return {
         "holder": holder.pk,
         "cert_type": holder.cert_type,

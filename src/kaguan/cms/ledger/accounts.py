@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from kaguan.cms.compiled import Compiled
 from kaguan.cms.models import Account
 
 
@@ -38,6 +39,11 @@ OWNED: Final = frozenset(
 MAY_GO_NEGATIVE: Final = frozenset({AccountKind.PREMIUM_IN, AccountKind.REGION, AccountKind.SUSPENSE})
 
 HOLDING: Final = frozenset({AccountKind.UNLOADED, AccountKind.HELD, AccountKind.GREY})
+
+
+_BALANCE: Final[Compiled[tuple[int]]] = Compiled(
+    lambda code: Account.objects.filter(pk=code).values_list("balance_fen"), code=str
+)
 
 
 def kind_of(code: str) -> AccountKind:
@@ -76,8 +82,8 @@ def merchant_account(institution_code: str) -> str:
 
 def balance(code: str) -> int:
     """Return the balance in fen; an account that nothing ever reached has zero."""
-    account = Account.objects.filter(code=code).first()
-    return account.balance_fen if account else 0
+    account = _BALANCE.first(code=code)
+    return account[0] if account else 0
 
 
 def open_accounts(codes: set[str]) -> None:

@@ -20,6 +20,7 @@ class Holder(models.Model):
     cert_no: Text = models.CharField(max_length=30)
     name: Text = models.CharField(max_length=100)
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
+    region_id: str
 
     class Meta:
         constraints = (

@@ -107,6 +107,7 @@ class Case:
     approved: Action | None = None
     expects: str = ""
     _regions: frozenset[str] = frozenset()
+    _today: date | None = None
 
     @property
     def regions(self) -> frozenset[str]:
@@ -118,7 +119,9 @@ class Case:
     @property
     def today(self) -> date:
         """The calendar day of the request where the system stands."""
-        return timezone.localtime(self.at).date()
+        if self._today is None:
+            self._today = timezone.localtime(self.at).date()
+        return self._today
 
     def note(self, **notes: object) -> None:
         """Leave the notes in the audit line of this request."""
