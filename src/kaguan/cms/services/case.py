@@ -22,6 +22,7 @@ from kaguan.cms.rules.lifecycle import (
     APPLICATION,
     BANK_FUNCTION,
     PIN,
+    PIN_RESETS,
     PRODUCTION,
     Application,
     Production,
@@ -36,6 +37,7 @@ from kaguan.cms.rules.refusals import (
     StateChanged,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.services.listing import follow_blacklist
 from kaguan.cms.services.minors import is_guardian_of, is_minor
 from kaguan.cms.services.scope import regions_in_reach
 from kaguan.cms.services.state_tag import state_tag
@@ -206,7 +208,7 @@ class Case:
             site_kind=self.institution.kind,
             site_designated=self.institution.designated,
             site_blacklisted=self.institution.blacklisted,
-            pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event="reset").count(),
+            pin_resets_done=CardEvent.objects.filter(card=card, axis=PIN.name, event__in=PIN_RESETS).count(),
             guardian_needed=minor,
             guardian_present=by_guardian
             or (guardian is not None and is_guardian(guardian) and is_guardian_of(holder, guardian.document)),
@@ -243,6 +245,8 @@ class Case:
             raise IllegalTransition(f"{event} refused: card {card.card_no} was changed meanwhile, ask again")
         setattr(card, column, after)
         self.tell(card, axis.name, event, before, after, reason=reason, **detail)
+        if axis is APPLICATION:
+            follow_blacklist(card, before, reason=reason, at=self.at)
 
     def tell(
         self, card: Card, axis: str, event: str, before: str, after: str, *, reason: str = "", **detail: object

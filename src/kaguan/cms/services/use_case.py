@@ -101,6 +101,11 @@ def question(
     return make
 
 
+def was_done(request_id: UUID, action: str) -> bool:
+    """Return whether the request was answered before: asked again, it gives that answer and does nothing."""
+    return Receipt.objects.filter(request_id=request_id, action=action).exists()
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """A request before and after its work: admitted, looked up, kept, or refused."""
