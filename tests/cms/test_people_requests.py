@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
@@ -17,6 +18,7 @@ from kaguan.cms.models import (
     Activation,
     Approval,
     AuditEntry,
+    ChipCase,
     Credential,
     DayClose,
     Guardian,
@@ -27,6 +29,7 @@ from kaguan.cms.models import (
     Operator,
 )
 from kaguan.cms.rules.activation import ChipRecord, Visit
+from kaguan.cms.rules.chip_state import Facet, Remedy
 from kaguan.cms.rules.choices import Check
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import Application, CancelReason
@@ -133,6 +136,15 @@ def in_place(prepare, place):
 OLD = {"old_card_no": "M1", "cert_type": "01", "cert_no": CERT_NO, "terminal_no": TERMINAL}
 ON_CARD = {"card_no": CARD}
 FOR = {"reason": "asked for by letter"}
+
+
+def case_open(town, request_id):
+    active(town, request_id)
+    said = {"facet": Facet.PIN, "step": "read", "books": "set", "chip": "0 tries left"}
+    at = timezone.now()
+    ChipCase.objects.create(case_id=UUID(int=7), card_id=CARD, **said, at=at, seen_at=at)
+
+
 CASES = [
     (enrolment.enrol, "clerk", nothing, {"cert_type": "01", "cert_no": CHILD, "name": "童", "facts": {}}),
     (enrolment.edit_person, "clerk", somebody, {"holder_id": me, "facts": {"phone": "19900000000"}}),
@@ -148,6 +160,7 @@ CASES = [
     (asking.ask_release, "teller", in_state(Application.TEMPORARY_LOSS), {**ON_CARD, "document": shown(), **FOR}),
     (asking.ask_unlock, "clerk", in_state(Application.LOCKED), {**ON_CARD, **FOR}),
     (asking.ask_cancellation, "clerk", active, {**ON_CARD, "code": CancelReason.DEATH, **FOR}),
+    (asking.ask_settlement, "clerk", case_open, {"case_id": UUID(int=7), "remedy": Remedy.EXPLAINED, **FOR}),
     (deciding.approve, "supervisor", correction_asked, {"approval_id": ASKED}),
     (deciding.reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
     (entry.confirm_activation, "teller", begun, {}),
