@@ -24,10 +24,10 @@ def blacklist() -> None:
 @click.option("--key", "key_file", type=existing_file, required=True, help="The authority's key that signs lists.")
 @click.option("--out", "list_file", type=new_file, required=True, help="File for the signed list.")
 @click.option("--whole", is_flag=True, help="Everything, and not what changed since the last list.")
-@click.option("--at", "institution", default="", help="Where the terminal stands, when it is not on the books yet.")
+@click.option("--at", "place", default="", help="Where the terminal stands, when it is not on the books yet.")
 @changes
 def blacklist_push(
-    request: Request, terminal_no: str, key_file: Path, list_file: Path, institution: str, *, whole: bool
+    request: Request, terminal_no: str, key_file: Path, list_file: Path, place: str, *, whole: bool
 ) -> None:
     """Write the list for terminal TERMINAL_NO, signed; `cms audit key` makes a key."""
     from kaguan.cms.auditing.signing import read_key
@@ -35,7 +35,7 @@ def blacklist_push(
 
     key = read_key(key_file)
     pushed = push_blacklist(
-        request.actor, request.request_id, terminal_no=terminal_no.upper(), whole=whole, institution=institution
+        request.actor, request.request_id, terminal_no=terminal_no.upper(), whole=whole, institution=place
     )
     write_whole(list_file, blacklist_of(UUID(pushed.push_id)).signed(key))
     request.show(pushed)
