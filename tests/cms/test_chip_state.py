@@ -84,7 +84,10 @@ def test_each_difference_is_named_and_no_other(pair, data):
 @given(agreeing())
 def test_what_was_not_read_is_no_difference(pair):
     books, chip = pair
-    assert differences(books, ChipState(chip.application)) == ()
+    untold = ChipState(chip.application)
+    assert differences(books, untold) == ()
+    (found,) = differences(books, untold, wants_purse=True)
+    assert (found.facet, found.chip, found.more_fen) == (Facet.PURSE, "it does not tell", 0)
 
 
 @given(agreeing())

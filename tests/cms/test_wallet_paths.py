@@ -6,10 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from cms.counter import CARD, FIRST_PIN, SUCCESSOR, Counter, behind_the_rules, drugs
+from card.cards import PROFILE
+from cms.counter import CARD, FIRST_PIN, SUCCESSOR, Counter, behind_the_rules, drugs, new_card, vault
 from cms.test_outlet_tears import START_FEN, lost_and_blocked, replaced
 from cms.timing import days_ago
 from cms.town import EXPIRES, ISSUED, shown
+from kaguan.apdu.chaining import Layer
+from kaguan.apdu.errors import CardLost
 from kaguan.card_os.image import Lifecycle
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card, ChipCase
@@ -23,7 +26,11 @@ from kaguan.cms.services.issue import activate
 from kaguan.cms.services.loss import report_formal_loss
 from kaguan.cms.services.orders import NewCard, order_exchange
 from kaguan.cms.services.set_up import set_region
+from kaguan.personalization.specimen import REGION
+from kaguan.terminal.cardkeys import CardKeys
+from kaguan.terminal.conversations.blocking import block_application
 from kaguan.terminal.refusals import CardBlocked
+from kaguan.terminal.script import converse
 
 pytestmark = pytest.mark.slow
 
@@ -168,3 +175,45 @@ def test_only_what_the_books_have_settled_is_carried_over(counter):
     new = counter.active(SUCCESSOR)
     counter.outlet.carry_over(new, uuid4(), FIRST_PIN)
     assert counter.agrees(new, SUCCESSOR) == START_FEN - 400
+
+
+def test_a_chip_that_keeps_its_balance_to_itself_waits_for_two_people(counter):
+    old = counter.funded(START_FEN)
+    old.reset()
+    keys = CardKeys(vault(), PROFILE, REGION, old.atr)
+    converse(old, block_application(keys, for_ever=True))
+    exchanged(counter)
+    counter.outlet.block_card(old, uuid4())
+    assert old.image.lifecycle is Lifecycle.TERMINATED
+    new = counter.active(SUCCESSOR)
+    with pytest.raises(NeedsReconciliation, match="does not tell"):
+        counter.outlet.carry_over(new, uuid4(), FIRST_PIN)
+    settle(counter, Remedy.EXPLAINED)
+    counter.outlet.carry_over(new, uuid4(), FIRST_PIN)
+    assert counter.agrees(new, SUCCESSOR) == START_FEN
+
+
+class Swapped(Layer):
+    """A reader in which another card lies after the next reset but one."""
+
+    def __init__(self, link, other):
+        super().__init__(link)
+        self.other, self.resets = other, 0
+
+    def reset(self):
+        self.resets += 1
+        if self.resets == 2:
+            self.link = self.other
+        return self.link.reset()
+
+
+def test_another_card_in_the_reader_is_not_the_one_that_is_blocked(counter):
+    old, other = counter.funded(START_FEN), new_card(SUCCESSOR)
+    exchanged(counter)
+    before = old.image, other.image
+    with pytest.raises(CardLost):
+        counter.outlet.block_card(Swapped(old, other), uuid4())
+    assert (old.image, other.image) == before
+    assert Card.objects.get(pk=CARD).chip_blocked_at is None
+    counter.outlet.block_card(old, uuid4())
+    assert old.image.lifecycle is Lifecycle.TERMINATED

@@ -28,7 +28,6 @@ from kaguan.cms.counter.readback import chip_state, compare
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
-from kaguan.cms.rules.chip_state import ChipApplication, ChipState
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application, LockReason
 from kaguan.cms.rules.purchases import Item
@@ -215,7 +214,7 @@ class Outlet(Desk):
         """
         identity, keys = self.identify(link)
         open_cases = compare(self, link, keys, identity.card_no, "read")
-        chip = chip_state(link, keys, self.terminal) or ChipState(ChipApplication.DEAD)
+        chip = chip_state(link, keys, self.terminal)
         return CardOnCounter(
             card_no=identity.card_no,
             card_ident_code=identity.card_ident_code,

@@ -59,23 +59,20 @@ def block(desk: Desk, link: Link, request_id: UUID) -> CardState:
     order_block(desk.actor, request_id, card_no=card_no)
     # A dead chip tells nothing: what it holds is asked in the session in which it dies, and the books have it first.
     _open_for_reading(desk, link, keys)
-    compare(desk, link, keys, card_no, "block chip")
-    converse(link, block_card(keys))
-    confirmed = confirm_blocked(desk.actor, request_id, card_no=card_no, how=HOW_BLOCKED)
-    compare(desk, link, keys, card_no, "block chip")
-    return confirmed
+    compare(desk, link, keys, card_no, "block chip", wants_purse=True)
+    with read_back(desk, link, keys, card_no, "block chip"):
+        converse(link, block_card(keys))
+        return confirm_blocked(desk.actor, request_id, card_no=card_no, how=HOW_BLOCKED)
 
 
 def _open_for_reading(desk: Desk, link: Link, keys: CardKeys) -> None:
     """A locked chip serves once more, for it would not tell what it holds; one that is locked for ever stays so."""
-    present = chip_state(link, keys, desk.terminal)
-    if present is not None and present.application is ChipApplication.BLOCKED:
+    if chip_state(link, keys, desk.terminal).application is ChipApplication.BLOCKED:
         with suppress(CardRefused):
             converse(link, unblock_application(keys))
 
 
 def _bring(desk: Desk, link: Link, keys: CardKeys, wanted: ChipApplication, script: Script[None]) -> None:
     """The chip's application is what is wanted; a chip that was brought there before is left alone."""
-    present = chip_state(link, keys, desk.terminal)
-    if present is None or present.application is not wanted:
+    if chip_state(link, keys, desk.terminal).application is not wanted:
         converse(link, script)

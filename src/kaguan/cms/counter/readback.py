@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
-from kaguan.apdu.errors import CodecError, KaguanError, LinkError
+from kaguan.apdu.errors import CardLost, CodecError, KaguanError, LinkError
 from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.models import Card
@@ -53,45 +53,58 @@ def read_back(desk: Desk, link: Link, keys: CardKeys, card_no: str, step: str) -
     except LinkError:
         raise
     except KaguanError:
-        asked.numbers = False  # asking for them would begin a transaction beside the one that is not understood
-        compare(desk, link, keys, card_no, step)
+        # The numbers are left alone: asking would begin a transaction beside the one that is not understood.
+        with suppress(LinkError):
+            compare(desk, link, keys, card_no, step)
         raise
-    compare(desk, link, keys, card_no, step, numbers=asked.numbers)
+    with suppress(LinkError):
+        compare(desk, link, keys, card_no, step, numbers=asked.numbers)
 
 
-def compare(desk: Desk, link: Link, keys: CardKeys, card_no: str, step: str, *, numbers: bool = False) -> list[str]:
+def compare(
+    desk: Desk,
+    link: Link,
+    keys: CardKeys,
+    card_no: str,
+    step: str,
+    *,
+    numbers: bool = False,
+    wants_purse: bool = False,
+) -> list[str]:
     """The facets about which a case of the card is open, once chip and books were held against each other.
 
-    A difference counts when it is there a second time, for the books may just have been at work elsewhere.
+    A difference counts when it is there a second time, for the books may just have been at work elsewhere. A chip that
+    keeps its balance to itself differs where it has to be known (`wants_purse`).
+
+    Raises:
+        LinkError: the card was pulled out, or another one is in the reader.
     """
-    tries = desk.profile.by_name["SSSE"].pins[0].tries
-    with suppress(LinkError):
-        chip = chip_state(link, keys, desk.terminal, numbers=numbers)
-        if chip is not None and differences(books_state(Card.objects.get(pk=card_no), tries), chip):
-            again = chip_state(link, keys, desk.terminal, numbers=False)
-            if again is not None:
-                hold_against_books(
-                    desk.actor,
-                    UUID(bytes=desk.random(16), version=4),
-                    card_no=card_no,
-                    step=step,
-                    chip=replace(again, load_number=chip.load_number, purchase_number=chip.purchase_number),
-                    pin_tries=tries,
-                    terminal_no=desk.terminal.hex().upper(),
-                )
+    chip = chip_state(link, keys, desk.terminal, numbers=numbers)
+    if differences(books_state(Card.objects.get(pk=card_no), desk.pin_tries), chip, wants_purse=wants_purse):
+        again = chip_state(link, keys, desk.terminal)
+        hold_against_books(
+            desk.actor,
+            UUID(bytes=desk.random(16), version=4),
+            card_no=card_no,
+            step=step,
+            chip=replace(again, load_number=chip.load_number, purchase_number=chip.purchase_number),
+            pin_tries=desk.pin_tries,
+            terminal_no=desk.terminal.hex().upper(),
+            wants_purse=wants_purse,
+        )
     return open_facets(card_no)
 
 
-def chip_state(link: Link, keys: CardKeys, terminal: bytes, *, numbers: bool = False) -> ChipState | None:
-    """What the chip says of itself, None when another card is in the reader; it stands in DF03 afterwards.
+def chip_state(link: Link, keys: CardKeys, terminal: bytes, *, numbers: bool = False) -> ChipState:
+    """What the chip says of itself; it stands in DF03 afterwards, and the PIN is forgotten.
 
     Raises:
-        LinkError: it was pulled out.
+        LinkError: it was pulled out, or another card is in the reader.
     """
     load_number = _told(link, _load_number(keys, terminal)) if numbers else None
     purchase_number = _told(link, _purchase_number(terminal)) if numbers else None
     if link.reset() != keys.atr:
-        return None
+        raise CardLost("reading back")
     try:
         converse(link, select_dedicated(keys.profile.by_name["SSSE"]))
     except CardBlocked:

@@ -85,12 +85,15 @@ class Difference:
     more_fen: int = 0
 
 
-def differences(books: BooksState, chip: ChipState) -> tuple[Difference, ...]:
-    """Return everything that the two tell differently, in the order of `Facet`; a dead chip tells that it is dead."""
+def differences(books: BooksState, chip: ChipState, *, wants_purse: bool = False) -> tuple[Difference, ...]:
+    """Return everything that the two tell differently, in the order of `Facet`; a dead chip tells that it is dead.
+
+    With `wants_purse` a balance that was not told is a difference: the chip will not be asked again.
+    """
     if chip.application is ChipApplication.DEAD:
         return tuple(_application(books, chip))
     return (
-        *_purse(books, chip),
+        *_purse(books, chip, wants_purse=wants_purse),
         *_number(Facet.LOAD_NUMBER, books.load_numbers, chip.load_number),
         *_number(Facet.PURCHASE_NUMBER, books.purchase_numbers, chip.purchase_number),
         *_record(books, chip),
@@ -99,21 +102,16 @@ def differences(books: BooksState, chip: ChipState) -> tuple[Difference, ...]:
     )
 
 
-def purse_difference(books: BooksState, chip_fen: int) -> Difference | None:
-    """Return by how much the chip's purse is not what the books explain, None when they explain it."""
-    if chip_fen in {books.purse_fen, books.purse_fen + books.on_its_way_fen}:
-        return None
+def _purse(books: BooksState, chip: ChipState, *, wants_purse: bool) -> Iterator[Difference]:
     told = f"{books.purse_fen} fen"
     if books.on_its_way_fen:
         told += f", or {books.purse_fen + books.on_its_way_fen} fen when what is open went that way"
-    return Difference(Facet.PURSE, told, f"{chip_fen} fen", chip_fen - books.purse_fen)
-
-
-def _purse(books: BooksState, chip: ChipState) -> Iterator[Difference]:
-    if chip.balance_fen is not None:
-        found = purse_difference(books, chip.balance_fen)
-        if found is not None:
-            yield found
+    found_fen = chip.balance_fen
+    if found_fen is None:
+        if wants_purse:
+            yield Difference(Facet.PURSE, told, "it does not tell")
+    elif found_fen not in {books.purse_fen, books.purse_fen + books.on_its_way_fen}:
+        yield Difference(Facet.PURSE, told, f"{found_fen} fen", found_fen - books.purse_fen)
 
 
 def _number(facet: Facet, expected: frozenset[int], found: int | None) -> Iterator[Difference]:

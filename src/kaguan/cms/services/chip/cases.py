@@ -31,7 +31,15 @@ class CasesOfCard:
 
 @use_case("read back", Right.LOOK, CasesOfCard)
 def hold_against_books(
-    case: Case, /, *, card_no: str, step: str, chip: ChipState, pin_tries: int, terminal_no: str
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    step: str,
+    chip: ChipState,
+    pin_tries: int,
+    terminal_no: str,
+    wants_purse: bool = False,
 ) -> CasesOfCard:
     """Leave an open case for everything that chip and books tell differently, one a card and facet.
 
@@ -41,7 +49,7 @@ def hold_against_books(
     card = Card.objects.select_for_update(no_key=True).filter(pk=card_no, region__in=case.regions).first()
     if card is None:
         raise NotFound(f"no card {card_no} is on the books")
-    found = differences(books_state(card, pin_tries), chip)
+    found = differences(books_state(card, pin_tries), chip, wants_purse=wants_purse)
     for difference in found:
         open_case(case, card, step, difference, terminal_no=terminal_no)
     case.note(card_no=card_no, step=step, found=[difference.facet.value for difference in found])
