@@ -51,6 +51,7 @@ from kaguan.vault.secret import Secret
 pytestmark = pytest.mark.slow
 
 CARD, TERMINAL = "990100001", "990100000201"
+ASKED_CASE = UUID(int=7)
 CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
 MOTHER = Document("01", citizen_number(serial=4), original=True)
 KEY = DEVICE.public_key().public_bytes_raw().hex()
@@ -142,7 +143,7 @@ def case_open(town, request_id):
     active(town, request_id)
     said = {"facet": Facet.PIN, "step": "read", "books": "set", "chip": "0 tries left"}
     at = timezone.now()
-    ChipCase.objects.create(case_id=UUID(int=7), card_id=CARD, **said, at=at, seen_at=at)
+    ChipCase.objects.create(case_id=ASKED_CASE, card_id=CARD, **said, at=at, seen_at=at)
 
 
 CASES = [
@@ -160,7 +161,7 @@ CASES = [
     (asking.ask_release, "teller", in_state(Application.TEMPORARY_LOSS), {**ON_CARD, "document": shown(), **FOR}),
     (asking.ask_unlock, "clerk", in_state(Application.LOCKED), {**ON_CARD, **FOR}),
     (asking.ask_cancellation, "clerk", active, {**ON_CARD, "code": CancelReason.DEATH, **FOR}),
-    (asking.ask_settlement, "clerk", case_open, {"case_id": UUID(int=7), "remedy": Remedy.EXPLAINED, **FOR}),
+    (asking.ask_settlement, "clerk", case_open, {"case_id": ASKED_CASE, "remedy": Remedy.EXPLAINED, **FOR}),
     (deciding.approve, "supervisor", correction_asked, {"approval_id": ASKED}),
     (deciding.reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
     (entry.confirm_activation, "teller", begun, {}),
