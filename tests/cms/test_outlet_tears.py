@@ -19,6 +19,7 @@ from cms.counter import (
     open_transfers,
 )
 from cms.town import EXPIRES, ISSUED, shown
+from kaguan.apdu.chaining import Layer
 from kaguan.apdu.errors import CardLost
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
@@ -32,6 +33,7 @@ from terminal.counter import Losing
 
 pytestmark = pytest.mark.slow
 
+INSTRUCTION = {"load": 0x52, "purchase": 0x54}
 COMMAND = {"load": "CREDIT FOR LOAD", "purchase": "DEBIT FOR PURCHASE"}
 AMOUNT_FEN = 300
 CHANGE_FEN = {"load": AMOUNT_FEN, "purchase": -AMOUNT_FEN}
@@ -71,12 +73,30 @@ def torn(counter, kind, card, after_writes):
     return None
 
 
+class Measuring(Layer):
+    """A card whose physical writes during one instruction are counted."""
+
+    def __init__(self, link, instruction):
+        super().__init__(link)
+        self.instruction, self.writes = instruction, 0
+
+    def transceive(self, command):
+        if command[1] != self.instruction:
+            return self.link.transceive(command)
+        power = self.link.power
+        before = power.writes
+        power.cut_after(NEVER)  # writes are counted one by one where a cut is planned
+        response = self.link.transceive(command)
+        power.restore()
+        self.writes = power.writes - before
+        return response
+
+
 def last_write_of(counter, kind, card):
     """The write of the command that nothing follows but its answer; one transfer is made to count them."""
-    before = card.power.writes
-    assert torn(counter, kind, card, NEVER) is None
-    clearing_at_power_up = 1
-    return card.power.writes - before - clearing_at_power_up - 1
+    measured = Measuring(card, INSTRUCTION[kind])
+    move(counter, kind, measured, uuid4())
+    return measured.writes - 1
 
 
 @pytest.mark.parametrize("kind", COMMAND)

@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
@@ -17,6 +18,7 @@ from kaguan.cms.models import (
     Activation,
     Approval,
     AuditEntry,
+    ChipCase,
     Credential,
     DayClose,
     Guardian,
@@ -28,6 +30,7 @@ from kaguan.cms.models import (
     Operator,
 )
 from kaguan.cms.rules.activation import ChipRecord, Visit
+from kaguan.cms.rules.chip_state import Facet, Remedy
 from kaguan.cms.rules.choices import Check
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import Application, CancelReason
@@ -49,6 +52,7 @@ from kaguan.vault.secret import Secret
 pytestmark = pytest.mark.slow
 
 CARD, TERMINAL = "990100001", "990100000201"
+ASKED_CASE = UUID(int=7)
 CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
 MOTHER = Document("01", citizen_number(serial=4), original=True)
 KEY = DEVICE.public_key().public_bytes_raw().hex()
@@ -140,6 +144,15 @@ def in_place(prepare, place):
 OLD = {"old_card_no": "M1", "cert_type": "01", "cert_no": CERT_NO, "terminal_no": TERMINAL}
 ON_CARD = {"card_no": CARD}
 FOR = {"reason": "asked for by letter"}
+
+
+def case_open(town, request_id):
+    active(town, request_id)
+    said = {"facet": Facet.PIN, "step": "read", "books": "set", "chip": "0 tries left"}
+    at = timezone.now()
+    ChipCase.objects.create(case_id=ASKED_CASE, card_id=CARD, **said, at=at, seen_at=at)
+
+
 CASES = [
     (enrolment.enrol, "clerk", nothing, {"cert_type": "01", "cert_no": CHILD, "name": "童", "facts": {}}),
     (enrolment.edit_person, "clerk", somebody, {"holder_id": me, "facts": {"phone": "19900000000"}}),
@@ -155,6 +168,7 @@ CASES = [
     (asking.ask_release, "teller", in_state(Application.TEMPORARY_LOSS), {**ON_CARD, "document": shown(), **FOR}),
     (asking.ask_unlock, "clerk", in_state(Application.LOCKED), {**ON_CARD, **FOR}),
     (asking.ask_cancellation, "clerk", active, {**ON_CARD, "code": CancelReason.DEATH, **FOR}),
+    (asking.ask_settlement, "clerk", case_open, {"case_id": ASKED_CASE, "remedy": Remedy.EXPLAINED, **FOR}),
     (deciding.approve, "supervisor", correction_asked, {"approval_id": ASKED}),
     (deciding.reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
     (entry.confirm_activation, "teller", begun, {}),

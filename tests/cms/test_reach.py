@@ -11,7 +11,8 @@ from django.db import transaction
 from cms.crowd import citizen_number
 from cms.evidence import FORM, copies
 from cms.neighbours import neighbour_at, province
-from cms.test_people_requests import ASKED, OLD, begun, correction_asked, somebody
+from cms.test_chip_requests import CASES as CHIP_CASES
+from cms.test_people_requests import ASKED, ASKED_CASE, OLD, begun, case_open, correction_asked, somebody
 from cms.test_requests import CASES, QUESTIONS, active, handed_over, in_state, ordered
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, shown
 from cms.wishes import ADULT
@@ -19,11 +20,12 @@ from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.models import AuditEntry, Card, Holder, Institution, Operator
 from kaguan.cms.rules.activation import ChipRecord, Visit
 from kaguan.cms.rules.applying import RequestKind
+from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
-from kaguan.cms.services import issue, load, pin, purchase, requests, set_up
+from kaguan.cms.services import issue, load, purchase, requests, set_up
 from kaguan.cms.services.activation import entry, old_card
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.visit import register_visit
@@ -47,7 +49,7 @@ MORE = [
     (requests.may_have_card, "teller", ordered, {"applicant": ADULT, "kind": RequestKind.NEW}),
     (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),
     (load.allow_carry_over, "teller", active, CARD),
-    (pin.allow_pin_change, "teller", active, CARD),
+    (asking.ask_settlement, "clerk", case_open, {"case_id": ASKED_CASE, "remedy": Remedy.EXPLAINED, "reason": "x"}),
     (issue.activate, "teller", handed_over, {**CARD, "document": shown(), "chip": ChipRecord(1, "", "310")}),
     (entry.record_written, "teller", active, {**CARD, "chip": ChipRecord(1, "", "310")}),
     (entry.confirm_activation, "teller", begun, {}),
@@ -85,7 +87,7 @@ def vars_of(answer):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES + MORE)
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES + MORE + CHIP_CASES)
 def test_a_neighbour_learns_the_same_whether_it_is_on_our_books_or_on_nobodys(town, place, ask, who, prepare, asked):
     neighbour, request_id = neighbour_at(place), uuid4()
     before = transaction.savepoint()

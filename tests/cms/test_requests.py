@@ -243,7 +243,6 @@ QUESTIONS = {
     load.allow_load,
     load.allow_carry_over,
     purchase.allow_purchase,
-    pin.allow_pin_change,
     requests.may_have_card,
     looking.look_at_card,
     looking.look_at_card_of,
@@ -312,14 +311,12 @@ def test_a_question_is_answered_afresh_and_leaves_nothing_but_its_refusals(town)
     asked, after = uuid4(), books()
     for _ in range(2):
         load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100)
-        pin.allow_pin_change(town.cashier, asked, card_no=CARD)
     assert books() == after
     Card.objects.update(application=Application.TEMPORARY_LOSS)
     for question in (
         lambda: load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100),
         lambda: load.allow_carry_over(town.teller, asked, card_no=CARD),
         lambda: purchase.allow_purchase(town.cashier, asked, card_no=CARD, items=BILL["items"]),
-        lambda: pin.allow_pin_change(town.cashier, asked, card_no=CARD),
     ):
         with pytest.raises(IllegalTransition, match="lost"):
             question()

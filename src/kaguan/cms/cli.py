@@ -19,6 +19,7 @@ from kaguan.cms.applying.cli import names_agent
 from kaguan.cms.approving.cli import approval
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.auditing.cli import audit
+from kaguan.cms.blacklisting.cli import blacklist
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
@@ -34,6 +35,7 @@ from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.safekeeping import cli as safekeeping
 from kaguan.cms.serving.cli import serve
+from kaguan.cms.settling.cli import case_
 from kaguan.cms.store import open_store
 from kaguan.cms.ticking import cli as ticking
 from kaguan.database import told_plainly
@@ -317,6 +319,7 @@ for group, commands in (
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
     (cms, (region, person, approval, access, activation, outbox, serve, audit, *safekeeping.COMMANDS)),
+    (cms, (case_, blacklist)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

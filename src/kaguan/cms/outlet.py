@@ -9,7 +9,9 @@ or was used by another transfer on the books; a number that is used up and prove
 Law 4. A card is believed only after INTERNAL AUTHENTICATE, and only when the books know it by the same number.
 Law 5. While something is open on a card nothing new begins with it, and no PIN is tried before the rules agree.
 
-What is done in several steps stands in `counter/`: the desk, activations, loads and purchases.
+Law 6. After each step the chip is read back; where it disagrees with the books, a case is opened.
+
+What is done in several steps stands in `counter/`.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from uuid import UUID
 
 from kaguan.apdu.link import Link
 from kaguan.card_os.profile import CardProfile
-from kaguan.cms.counter import activations, loads, purchases
+from kaguan.cms.counter import activations, loads, locks, pins, purchases
 from kaguan.cms.counter.desk import Desk
+from kaguan.cms.counter.readback import chip_state, compare
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
 from kaguan.cms.rules.documents import Document, mask_name
-from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.lifecycle import Application, LockReason
 from kaguan.cms.rules.purchases import Item
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.entry import ActivationState
@@ -34,30 +37,29 @@ from kaguan.cms.services.activation.old_card import OldCardShown, activate_by_ol
 from kaguan.cms.services.activation.visit import RegisteredVisit
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.issue import activate
-from kaguan.cms.services.loss import card_being_blocked, confirm_blocked, order_block, presume_blocked
-from kaguan.cms.services.pin import allow_pin_change, record_pin_change, reset_pin
 from kaguan.cms.services.reservation import Resolution
-from kaguan.terminal.conversations.blocking import block_card
-from kaguan.terminal.conversations.pin import change_pin, pin_tries_left, reload_pin, verify_pin
+from kaguan.terminal.conversations.pin import pin_tries_left, verify_pin
 from kaguan.terminal.conversations.purse import read_balance, select_medical
-from kaguan.terminal.refusals import CardBlocked
 from kaguan.terminal.script import Script, converse
 from kaguan.vault.secret import Pin
-
-HOW_BLOCKED = "blocked in a reader"
 
 
 @dataclass(frozen=True, slots=True)
 class CardOnCounter:
-    """A card in the reader; the name is masked, amounts are in fen."""
+    """A card in the reader; the name is masked, amounts are in fen.
+
+    `chip` is the chip's own word on its medical application, `open_cases` what waits to be explained.
+    """
 
     card_no: str
     card_ident_code: str
     name: str
     application: str
-    pin_tries_left: int
-    chip_fen: int
+    chip: str
+    pin_tries_left: int | None
+    chip_fen: int | None
     books_fen: int
+    open_cases: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +170,12 @@ class Outlet(Desk):
         """The card's PIN is the new one, and the books know that the holder chose it.
 
         Raises:
-            RuleBroken: as `services.pin.allow_pin_change`; the card has not been touched.
+            RuleBroken: as `services.chip.pin.begin_pin_change`; the card has not been touched.
             PinRefused: the old one is wrong; with the tries left.
             PinBlocked: no tries are left; the books know it.
+            LinkError: nobody knows whether the card took it; asked again, with the same PINs, it is found out.
         """
-        identity, _ = self.identify(link)
-        allow_pin_change(self.actor, request_id, card_no=identity.card_no)
-        self.with_pin(link, identity.card_no, request_id, change_pin(old, new))
-        return record_pin_change(self.actor, request_id, card_no=identity.card_no)
+        return pins.change(self, link, request_id, old, new)
 
     def verify_pin(self, link: Link, request_id: UUID, pin: Pin) -> None:
         """The session holds the PIN's right. Raises as `change_pin`."""
@@ -183,27 +183,48 @@ class Outlet(Desk):
         self.with_pin(link, identity.card_no, request_id, verify_pin(pin))
 
     def unblock_pin(self, link: Link, request_id: UUID, document: Document, new: Pin) -> CardState:
-        """The card has the new PIN and all its tries. Refuses as `services.pin.reset_pin`, before the card is touched.
+        """The card has the new PIN and all its tries.
 
         Asked again after a crash between books and chip, it goes on with the chip.
+
+        Raises:
+            RuleBroken: as `services.pin.reset_pin`, before the card is touched.
+            LinkError: nobody knows whether the card took it; its case is open until it has.
         """
-        identity, keys = self.identify(link)
-        state = reset_pin(self.actor, request_id, card_no=identity.card_no, document=document)
-        converse(link, reload_pin(keys, new))
-        return state
+        return pins.give_new(self, link, request_id, document, new)
+
+    def restore_pin(self, link: Link, request_id: UUID, document: Document) -> CardState:
+        """The card with the blocked PIN has all its tries, and the PIN that it had. Raises as `unblock_pin`, and as
+        `services.chip.pin.begin_pin_unblock`."""
+        return pins.give_tries(self, link, request_id, document)
+
+    def lock_card(self, link: Link, request_id: UUID, reason: LockReason) -> CardState:
+        """Card and chip are locked: no terminal takes it, online or not. Raises as `unblock_pin`, and as
+        `services.chip.locking.begin_chip_lock`."""
+        return locks.lock(self, link, request_id, reason)
+
+    def unlock_card(self, link: Link, request_id: UUID) -> CardState:
+        """Chip and card serve again. Raises as `unblock_pin`, and as `services.chip.locking.begin_chip_unlock`."""
+        return locks.unlock(self, link, request_id)
 
     def read(self, link: Link) -> CardOnCounter:
-        """What the genuine card in the reader is, with what chip and books say of it side by side."""
-        identity, _ = self.identify(link)
-        tries_left = converse(link, pin_tries_left())
+        """What the genuine card in the reader is, with what chip and books say of it side by side.
+
+        A disagreement opens a case. The balance of a locked chip, which it does not tell, is None.
+        """
+        identity, keys = self.identify(link)
+        open_cases = compare(self, link, keys, identity.card_no, "read")
+        chip = chip_state(link, keys, self.terminal)
         return CardOnCounter(
             card_no=identity.card_no,
             card_ident_code=identity.card_ident_code,
             name=mask_name(identity.name),
             application=Application(Card.objects.get(pk=identity.card_no).application).name,
-            pin_tries_left=tries_left,
-            chip_fen=converse(link, _balance(self.profile)),
+            chip=chip.application.value,
+            pin_tries_left=chip.pin_tries_left,
+            chip_fen=chip.balance_fen,
             books_fen=balance(purse_account(identity.card_no)),
+            open_cases=", ".join(open_cases),
         )
 
     def tries_left(self, link: Link) -> PinTries:
@@ -248,8 +269,10 @@ class Outlet(Desk):
         """
         return loads.recover_load(self, link, load_id, pin)
 
-    def purchase(self, link: Link, purchase_id: UUID, items: Sequence[Item], pin: Pin) -> Resolution:
+    def purchase(self, link: Link, purchase_id: UUID, items: Sequence[Item], pin: Pin | None) -> Resolution:
         """The card has paid for the items. Asked again under the same id it is as with `load`.
+
+        No PIN is one that was not asked for: where the region asks for it, that is refused. A chip may still want it.
 
         Raises:
             RuleBroken: as `services.purchase.allow_purchase`, before the PIN is tried, and `authorise_purchase`;
@@ -273,16 +296,7 @@ class Outlet(Desk):
             CardBlocked: it says that it is dead already, which any card with the right ATR could say. Where the
                 block was ordered before, the books presume it; the purse still waits for the region's days.
         """
-        try:
-            identity, keys = self.identify(link)
-        except CardBlocked:
-            card_no = card_being_blocked(link.atr.hex().upper())
-            if card_no is not None:
-                presume_blocked(self.actor, request_id, card_no=card_no)
-            raise
-        order_block(self.actor, request_id, card_no=identity.card_no)
-        converse(link, block_card(keys))
-        return confirm_blocked(self.actor, request_id, card_no=identity.card_no, how=HOW_BLOCKED)
+        return locks.block(self, link, request_id)
 
 
 def _balance(profile: CardProfile) -> Script[int]:

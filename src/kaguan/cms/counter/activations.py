@@ -16,6 +16,7 @@ from kaguan.apdu.errors import RuleBroken
 from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.counter.outcome import booked
+from kaguan.cms.counter.readback import read_back
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import NO_READER, ChipRecord, Visit, medical_record
 from kaguan.cms.rules.lifecycle import Application
@@ -45,7 +46,8 @@ def activate(desk: Desk, link: Link, request_id: UUID, begin: Begin) -> Activati
     if before is not None:
         return recover(desk, link, request_id) if before.phase == Phase.OPEN else before
     begun = begin(identity.card_no, _planned(link, keys, identity.card_no, desk.clock()))
-    return _write(desk, link, keys, begun)
+    with read_back(desk, link, keys, identity.card_no, "activate"):
+        return _write(desk, link, keys, begun)
 
 
 def register(desk: Desk, link: Link, request_id: UUID, visit: Visit, registration_no: str) -> RegisteredVisit:
@@ -67,7 +69,8 @@ def register(desk: Desk, link: Link, request_id: UUID, visit: Visit, registratio
     if before is not None:
         done = recover(desk, link, request_id)
     else:
-        done = _write(desk, link, keys, open_activation(desk.actor.institution, request_id))
+        with read_back(desk, link, keys, card_no, "activate"):
+            done = _write(desk, link, keys, open_activation(desk.actor.institution, request_id))
     return RegisteredVisit(
         registration_no, card_no, visit.value, done.application, registered.activation_id, done.phase
     )
@@ -77,11 +80,16 @@ def recover(desk: Desk, link: Link, activation_id: UUID) -> ActivationState:
     """The open activation is done or cancelled by what the chip says. Raises as `Outlet.recover_activation`."""
     begun = open_activation(desk.actor.institution, activation_id)
     keys = desk.identify_as(link, begun.card_no)
+    with read_back(desk, link, keys, begun.card_no, "recover activation"):
+        return _recovered(desk, link, keys, begun)
+
+
+def _recovered(desk: Desk, link: Link, keys: CardKeys, begun: ActivationState) -> ActivationState:
     present = converse(link, read_insurances(keys))[begun.chip_slot - 1]
     if present == begun.chip_after:
         return _confirm(desk, link, keys, begun)
     if present == begun.chip_before:
-        return cancel_activation(desk.actor, activation_id, why="the card did not take the record")
+        return cancel_activation(desk.actor, UUID(begun.activation_id), why="the card did not take the record")
     raise NeedsReconciliation(
         f"insurance record {begun.chip_slot} of card {begun.card_no} is neither what it was nor what it should be"
     )
@@ -94,8 +102,9 @@ def write_owed(desk: Desk, link: Link, request_id: UUID) -> ActivationState:
     if owed is None:
         raise NotFound(f"card {identity.card_no} is owed no record")
     chip = _planned(link, keys, identity.card_no, timezone.localtime(owed.at))
-    converse(link, write_insurance(keys, chip.slot, chip.after))
-    return record_written(desk.actor, request_id, card_no=identity.card_no, chip=chip)
+    with read_back(desk, link, keys, identity.card_no, "write owed record"):
+        converse(link, write_insurance(keys, chip.slot, chip.after))
+        return record_written(desk.actor, request_id, card_no=identity.card_no, chip=chip)
 
 
 def _planned(link: Link, keys: CardKeys, card_no: str, day: datetime) -> ChipRecord:
@@ -110,7 +119,8 @@ def _write(desk: Desk, link: Link, keys: CardKeys, begun: ActivationState) -> Ac
         lambda why: cancel_activation(desk.actor, activation_id, why=why),
     ):
         converse(link, write_insurance(keys, begun.chip_slot, begun.chip_after))
-    return recover(desk, link, activation_id)  # what counts is what the chip says that it holds
+    keys = desk.identify_as(link, begun.card_no)
+    return _recovered(desk, link, keys, open_activation(desk.actor.institution, activation_id))
 
 
 def _confirm(desk: Desk, link: Link, keys: CardKeys, begun: ActivationState) -> ActivationState:

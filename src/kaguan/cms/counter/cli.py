@@ -271,11 +271,12 @@ def purchase() -> None:
 
 @purchase.command("make")
 @click.argument("items", metavar="CATEGORY=YUAN...", type=item_typed, nargs=-1, required=True)
+@click.option("--no-pin", is_flag=True, help="The kind of site asks for no PIN, as hospitals mostly.")
 @takes_pin
 @at_counter
-def purchase_make(at: AtCounter, items: tuple[Item, ...], pin_file: Path | None) -> None:
+def purchase_make(at: AtCounter, items: tuple[Item, ...], pin_file: Path | None, *, no_pin: bool) -> None:
     """Pay for the lines of a bill, as in drug=12.34, with the card in the reader."""
-    (typed,) = _pins(pin_file, "PIN")
+    typed = None if no_pin else _pins(pin_file, "PIN")[0]
     at.begins("purchase")
     at.request.show(at.outlet.purchase(at.link, at.request.request_id, items, typed))
 

@@ -14,13 +14,15 @@ from kaguan.card_os.profile import CardProfile
 from kaguan.cms.models import Card
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.services.case import Actor
-from kaguan.cms.services.pin import record_pin_blocked
+from kaguan.cms.services.chip.books import tries_when_blocked
+from kaguan.cms.services.chip.pin import pin_is_worn_out
+from kaguan.cms.services.pin import record_pin_blocked, void_pin
 from kaguan.cms.services.scope import regions_seen_from
 from kaguan.personalization.keystore import require_fitting
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.authentication import prove_genuine
 from kaguan.terminal.conversations.identity import CardIdentity, read_identity
-from kaguan.terminal.conversations.pin import verify_pin
+from kaguan.terminal.conversations.pin import pin_tries_left, verify_pin
 from kaguan.terminal.conversations.purse import select_medical
 from kaguan.terminal.refusals import PinBlocked, PinRefused
 from kaguan.terminal.script import Script, converse
@@ -72,23 +74,44 @@ class Desk:
             raise NotEligible(f"it was card {card_no}, the one in the reader is {identity.card_no}")
         return keys
 
-    def ready_to_pay(self, link: Link, card_no: str, request_id: UUID, pin: Pin) -> None:
-        """The card stands in DF04 and holds the PIN's right. Raises as `with_pin`."""
-        self.with_pin(link, card_no, request_id, verify_pin(pin))
+    def ready_to_pay(self, link: Link, card_no: str, request_id: UUID, pin: Pin | None) -> None:
+        """The card stands in DF04 and holds the PIN's right, where a PIN was typed. Raises as `with_pin`."""
+        if pin is not None:
+            self.with_pin(link, card_no, request_id, verify_pin(pin))
         converse(link, select_medical(self.profile))
 
     def with_pin(self, link: Link, card_no: str, request_id: UUID, script: Script[None]) -> None:
         """The conversation that shows a PIN is done; when that blocks the PIN, the books know it.
 
         Raises:
+            NotEligible: as many were wrong as the region allows, though the chip would take more.
             PinRefused: the PIN is wrong; with the tries left.
             PinBlocked: no tries are left.
         """
+        self._check_pin_may_be_tried(link, card_no)
         try:
             converse(link, script)
         except (PinRefused, PinBlocked) as refusal:
-            if isinstance(refusal, PinRefused) and refusal.tries_left:
-                raise
+            left = refusal.tries_left if isinstance(refusal, PinRefused) else 0
             with suppress(RuleBroken):  # the books may not hear it from this operator: the log has it
-                record_pin_blocked(self.actor, request_id, card_no=card_no)
+                self._note_spent_try(card_no, request_id, left)
             raise
+
+    def _check_pin_may_be_tried(self, link: Link, card_no: str) -> None:
+        spent_at = tries_when_blocked(Card.objects.get(pk=card_no), self.pin_tries)
+        if spent_at and converse(link, pin_tries_left()) <= spent_at:
+            raise NotEligible("as many PINs were wrong as the region allows: unblock it with the identity document")
+
+    @property
+    def pin_tries(self) -> int:
+        """How many tries the PIN of these cards has when none is spent."""
+        return self.profile.by_name["SSSE"].pins[0].tries
+
+    def _note_spent_try(self, card_no: str, request_id: UUID, tries_left: int) -> None:
+        """Leave the PIN blocked in the books when that was the last try; void when it was reset too often before."""
+        card = Card.objects.get(pk=card_no)
+        if tries_left > tries_when_blocked(card, self.pin_tries):
+            return
+        record_pin_blocked(self.actor, request_id, card_no=card_no)
+        if pin_is_worn_out(card_no, card.region.rules().pin_resets_allowed):
+            void_pin(self.actor, request_id, card_no=card_no)

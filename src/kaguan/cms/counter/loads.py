@@ -9,6 +9,7 @@ from uuid import UUID
 from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.counter.outcome import booked, check_unused, needed
+from kaguan.cms.counter.readback import read_back
 from kaguan.cms.ledger.posting import Phase
 from kaguan.cms.services.load import (
     PendingLoad,
@@ -41,8 +42,7 @@ def load(desk: Desk, link: Link, load_id: UUID, amount_fen: int, pin: Pin) -> Re
     if before is not None:
         return _as_it_ended(desk, link, load_id, before, pin)
     allow_load(desk.actor, load_id, card_no=card_no, amount_fen=amount_fen)
-    desk.ready_to_pay(link, card_no, load_id, pin)
-    return _load(desk, link, load_id, card_no, amount_fen, keys, begin_load)
+    return _load(desk, link, load_id, card_no, amount_fen, keys, pin, begin_load)
 
 
 def carry_over(desk: Desk, link: Link, load_id: UUID, pin: Pin) -> Resolution:
@@ -53,14 +53,20 @@ def carry_over(desk: Desk, link: Link, load_id: UUID, pin: Pin) -> Resolution:
     if before is not None:
         return _as_it_ended(desk, link, load_id, before, pin)
     amount_fen = allow_carry_over(desk.actor, load_id, card_no=card_no)
-    desk.ready_to_pay(link, card_no, load_id, pin)
-    return _load(desk, link, load_id, card_no, amount_fen, keys, begin_carry_over)
+    return _load(desk, link, load_id, card_no, amount_fen, keys, pin, begin_carry_over)
 
 
 def recover_load(desk: Desk, link: Link, load_id: UUID, pin: Pin | None) -> Resolution:
     """The open load or carry-over is confirmed or cancelled by what the chip says. Raises as `Outlet.recover_load`."""
     pending = open_load(load_id)
     keys = desk.identify_as(link, pending.card_no)
+    with read_back(desk, link, keys, pending.card_no, "recover load"):
+        return _recovered(desk, link, keys, load_id, pending, pin)
+
+
+def _recovered(
+    desk: Desk, link: Link, keys: CardKeys, load_id: UUID, pending: PendingLoad, pin: Pin | None
+) -> Resolution:
     if load_under(pending.card_no, pending.online_sequence):
         return cancel_load(desk.actor, load_id, why="the card gave its number to another load")
     converse(link, select_medical(desk.profile))
@@ -94,25 +100,30 @@ def _load(
     card_no: str,
     amount_fen: int,
     keys: CardKeys,
+    pin: Pin,
     begin: Callable[..., PendingLoad],
 ) -> Resolution:
-    """The load is reserved in the books and on the card, or cancelled, or grey. PIN verified, DF04 selected."""
-    offer = converse(link, initialize_load(keys, amount_fen, desk.terminal))
-    when = desk.clock()
-    begin(
-        desk.actor,
-        load_id,
-        card_no=card_no,
-        amount_fen=amount_fen,
-        purse_before_fen=offer.balance_fen,
-        online_sequence=offer.sequence,
-        terminal_no=desk.terminal.hex().upper(),
-        terminal_time=when,
-    )
-    open_load(load_id)  # another reader may have asked under this id meanwhile and ended it
-    with booked(
-        lambda: mark_load_grey(desk.actor, load_id),
-        lambda why: cancel_load(desk.actor, load_id, why=why),
-    ):
-        tac = converse(link, credit_load(keys, offer, when))
-    return confirm_load(desk.actor, load_id, tac=tac.hex().upper())
+    """The load is reserved in the books and on the card, or cancelled, or grey; then the chip is read back."""
+    with read_back(desk, link, keys, card_no, "load") as asked:
+        desk.ready_to_pay(link, card_no, load_id, pin)
+        offer = converse(link, initialize_load(keys, amount_fen, desk.terminal))
+        when = desk.clock()
+        begin(
+            desk.actor,
+            load_id,
+            card_no=card_no,
+            amount_fen=amount_fen,
+            purse_before_fen=offer.balance_fen,
+            online_sequence=offer.sequence,
+            terminal_no=desk.terminal.hex().upper(),
+            terminal_time=when,
+        )
+        open_load(load_id)  # another reader may have asked under this id meanwhile and ended it
+        with booked(
+            lambda: mark_load_grey(desk.actor, load_id),
+            lambda why: cancel_load(desk.actor, load_id, why=why),
+        ):
+            tac = converse(link, credit_load(keys, offer, when))
+        done = confirm_load(desk.actor, load_id, tac=tac.hex().upper())
+        asked.numbers = True
+        return done

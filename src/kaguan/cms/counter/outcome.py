@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from kaguan.apdu.errors import KaguanError
 from kaguan.cms.rules.refusals import NeedsReconciliation
-from kaguan.terminal.refusals import CardRefused
+from kaguan.terminal.refusals import CardRefused, PinRefused
 from kaguan.vault.secret import Pin
 
 SURELY_NOT_DONE = frozenset((*range(0x67, 0x6F), 0x93, 0x94))
@@ -20,11 +20,16 @@ def booked(mark_grey: Callable[[], object], cancel: Callable[[str], object]) -> 
     try:
         yield
     except KaguanError as error:
-        if isinstance(error, CardRefused) and error.sw >> 8 in SURELY_NOT_DONE:
+        if surely_refused(error):
             cancel(str(error))
         else:
             mark_grey()
         raise
+
+
+def surely_refused(error: KaguanError) -> bool:
+    """Whether the card has looked at the command and left it; of a PIN that it found wrong too."""
+    return isinstance(error, CardRefused) and (error.sw >> 8 in SURELY_NOT_DONE or isinstance(error, PinRefused))
 
 
 def needed(pin: Pin | None) -> Pin:

@@ -9,9 +9,11 @@ from uuid import UUID
 from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.counter.outcome import booked, check_unused, needed
+from kaguan.cms.counter.readback import read_back
 from kaguan.cms.ledger.posting import Phase
 from kaguan.cms.rules.purchases import Item, check_items
 from kaguan.cms.services.purchase import (
+    AuthorisedPurchase,
     allow_purchase,
     authorise_purchase,
     cancel_purchase,
@@ -22,13 +24,14 @@ from kaguan.cms.services.purchase import (
     record_purchase,
 )
 from kaguan.cms.services.reservation import Resolution, landed
+from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.purchase import PurchaseOffer, begin_purchase, debit, prove_purchase
 from kaguan.terminal.conversations.purse import select_medical
 from kaguan.terminal.script import converse
 from kaguan.vault.secret import Pin
 
 
-def purchase(desk: Desk, link: Link, purchase_id: UUID, items: Sequence[Item], pin: Pin) -> Resolution:
+def purchase(desk: Desk, link: Link, purchase_id: UUID, items: Sequence[Item], pin: Pin | None) -> Resolution:
     """The card has paid, once, however often it is asked under this id. Raises as `Outlet.purchase`."""
     identity, keys = desk.identify(link)
     card_no = identity.card_no
@@ -38,8 +41,23 @@ def purchase(desk: Desk, link: Link, purchase_id: UUID, items: Sequence[Item], p
         if before.phase == Phase.PENDING:
             return landed(recover_purchase(desk, link, purchase_id, pin))
         return before
-    allow_purchase(desk.actor, purchase_id, card_no=card_no, items=list(items))
-    desk.ready_to_pay(link, card_no, purchase_id, pin)
+    allow_purchase(desk.actor, purchase_id, card_no=card_no, items=list(items), pin_shown=pin is not None)
+    with read_back(desk, link, keys, card_no, "purchase") as asked:
+        desk.ready_to_pay(link, card_no, purchase_id, pin)
+        done = _paid(desk, link, keys, card_no, purchase_id, items)
+        asked.numbers = True
+        return done
+
+
+def recover_purchase(desk: Desk, link: Link, purchase_id: UUID, pin: Pin | None) -> Resolution:
+    """The open purchase is recorded or cancelled by what the chip says. Raises as `Outlet.recover_purchase`."""
+    open_one = open_purchase(purchase_id)
+    keys = desk.identify_as(link, open_one.card_no)
+    with read_back(desk, link, keys, open_one.card_no, "recover purchase"):
+        return _recovered(desk, link, keys, purchase_id, open_one, pin)
+
+
+def _paid(desk: Desk, link: Link, keys: CardKeys, card_no: str, purchase_id: UUID, items: Sequence[Item]) -> Resolution:
     offer = converse(link, begin_purchase(check_items(items), desk.terminal))
     when = desk.clock()
     allowed = authorise_purchase(
@@ -60,10 +78,9 @@ def purchase(desk: Desk, link: Link, purchase_id: UUID, items: Sequence[Item], p
     return record_purchase(desk.actor, purchase_id, tac=tac.hex().upper())
 
 
-def recover_purchase(desk: Desk, link: Link, purchase_id: UUID, pin: Pin | None) -> Resolution:
-    """The open purchase is recorded or cancelled by what the chip says. Raises as `Outlet.recover_purchase`."""
-    open_one = open_purchase(purchase_id)
-    keys = desk.identify_as(link, open_one.card_no)
+def _recovered(
+    desk: Desk, link: Link, keys: CardKeys, purchase_id: UUID, open_one: AuthorisedPurchase, pin: Pin | None
+) -> Resolution:
     if purchase_under(open_one.card_no, open_one.offline_sequence):
         return cancel_purchase(desk.actor, purchase_id, why="the card gave its number to another purchase")
     converse(link, select_medical(desk.profile))

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from kaguan.cms.asking.cli import Command, Request, changes, shows_document, with_options
-from kaguan.cms.counter.cli import DAY
+from kaguan.cms.counter.cli import DAY, AtCounter, at_counter
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason, LockReason
@@ -230,8 +230,42 @@ def temporary_return(request: Request, temporary_card_no: str) -> None:
     request.show(return_temporary_card(request.actor, request.request_id, temporary_card_no=temporary_card_no))
 
 
-ON_CARDS = (card_lock, card_unlock, card_seal, card_cancel)
-ON_REPLACEMENTS = (replacement_exchange, replacement_renew)
+@click.command("lock-chip")
+@click.option("--reason", type=click.Choice([code.value for code in LockReason]), required=True)
+@at_counter
+def card_lock_chip(at: AtCounter, reason: str) -> None:
+    """Lock the card in the reader, in the books and on its chip."""
+    at.request.show(at.outlet.lock_card(at.link, at.request.request_id, LockReason(reason)))
+
+
+@click.command("unlock-chip")
+@at_counter
+def card_unlock_chip(at: AtCounter) -> None:
+    """Let chip and card in the reader serve again."""
+    at.request.show(at.outlet.unlock_card(at.link, at.request.request_id))
+
+
+@click.command("restore")
+@shows_document
+@at_counter
+def pin_restore(at: AtCounter, document: Document) -> None:
+    """Give the card with the blocked PIN all its tries, and leave the PIN as it is."""
+    at.request.show(at.outlet.restore_pin(at.link, at.request.request_id, document))
+
+
+@click.command("unreadable")
+@click.argument("card_no")
+@click.option("--why", required=True, help="What was tried, and how the card is damaged.")
+@changes
+def replacement_unreadable(request: Request, card_no: str, why: str) -> None:
+    """Register that no reader reads the ended card CARD_NO: its purse waits for the region's days."""
+    from kaguan.cms.services.chip.unreadable import register_unreadable
+
+    request.show(register_unreadable(request.actor, request.request_id, card_no=card_no, why=why))
+
+
+ON_CARDS = (card_lock, card_unlock, card_lock_chip, card_unlock_chip, card_seal, card_cancel)
+ON_REPLACEMENTS = (replacement_exchange, replacement_renew, replacement_unreadable)
 ON_LOSS = (loss_bank,)
-ON_PINS = (pin_void,)
+ON_PINS = (pin_restore, pin_void)
 GROUPS = (departure, temporary)

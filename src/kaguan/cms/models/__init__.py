@@ -9,8 +9,10 @@ from kaguan.cms.models.access import (
     SourceFailures,
 )
 from kaguan.cms.models.activations import Activation, DocumentCopy, OldCardSeen, Verifier, VerifierVerdict
+from kaguan.cms.models.blacklists import BlacklistChange, BlacklistPush
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
+from kaguan.cms.models.chip_cases import ChipCase
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
 from kaguan.cms.models.notices import BankEndpoint, Notice
@@ -35,10 +37,13 @@ __all__ = [
     "ApprovalDecision",
     "AuditEntry",
     "BankEndpoint",
+    "BlacklistChange",
+    "BlacklistPush",
     "Card",
     "CardEvent",
     "CardOrder",
     "CardRequest",
+    "ChipCase",
     "Contribution",
     "Credential",
     "DayClose",

@@ -16,9 +16,10 @@ class Action(StrEnum):
     RELEASE_FORMAL_LOSS = "release formal loss"
     UNLOCK = "unlock"
     CANCEL = "cancel"
+    SETTLE_CASE = "settle case"
 
 
-ALWAYS: Final = frozenset({Action.CORRECT, Action.MERGE, Action.PURGE})
+ALWAYS: Final = frozenset({Action.CORRECT, Action.MERGE, Action.PURGE, Action.SETTLE_CASE})
 
 
 def needs_second_person(action: Action, needed_here: Collection[str]) -> bool:

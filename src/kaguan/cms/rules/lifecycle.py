@@ -23,6 +23,7 @@ __all__ = [
     "AXES",
     "BANK_FUNCTION",
     "PIN",
+    "PIN_RESETS",
     "PRODUCTION",
     "SLIPS",
     "Application",
@@ -256,6 +257,18 @@ PIN: Final = Axis(
             Guard.GUARDIAN_PRESENT,
             Guard.RESETS_LEFT,
         ),
+        *(
+            row(
+                event,
+                [Pin.BLOCKED],
+                target,
+                Right.PIN,
+                Guard.ORIGINAL_DOCUMENT,
+                Guard.GUARDIAN_PRESENT,
+                Guard.RESETS_LEFT,
+            )
+            for event, target in (("unblock", Pin.SET), ("unblock_initial", Pin.INITIAL))
+        ),
         row("void", [Pin.BLOCKED], Pin.VOID, Right.PIN, Guard.NO_RESETS_LEFT),
     ),
     refusals={
@@ -263,6 +276,9 @@ PIN: Final = Axis(
         Pin.VOID: "the PIN was blocked for good: order a replacement card",
     },
 )
+
+PIN_RESETS: Final = ("reset", "unblock", "unblock_initial")
+"""What a region allows so often and no more: the PIN has all its tries again, and is a new one or the one it was."""
 
 AXES: Final = (PRODUCTION, APPLICATION, BANK_FUNCTION, PIN)
 SLIPS: Final = (TEMPORARY_CARD,)

@@ -259,6 +259,7 @@ SAMPLE_CITY = RegionRules(
     purse_wait_days=15,
     pin_tries=3,
     pin_resets_allowed=10,
+    pin_initial_must_change=False,
     load_limit_fen=50_000,
     purchase_limit_fen=50_000,
 )

@@ -23,6 +23,7 @@ from kaguan.cms.rules.lifecycle import (
     APPLICATION,
     BANK_FUNCTION,
     PIN,
+    PIN_RESETS,
     PRODUCTION,
     Application,
     Production,
@@ -37,6 +38,7 @@ from kaguan.cms.rules.refusals import (
     StateChanged,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.services.listing import follow_blacklist
 from kaguan.cms.services.minors import is_guardian_of, is_minor
 from kaguan.cms.services.scope import regions_in_reach
 from kaguan.cms.services.state_tag import state_tag
@@ -60,7 +62,7 @@ _SURROUNDINGS: Final[Compiled[tuple[dict[str, str] | None, bool, int | None]]] =
         "details__facts",
         Exists(Card.objects.filter(replaced_by=card_no).exclude(application=Application.CANCELLED)),
         Subquery(
-            CardEvent.objects.filter(card=card_no, axis=PIN.name, event="reset")
+            CardEvent.objects.filter(card=card_no, axis=PIN.name, event__in=PIN_RESETS)
             .values("card")
             .annotate(times=Count("pk"))
             .values("times")
@@ -279,6 +281,8 @@ class Case:
             raise IllegalTransition(f"{event} refused: card {card.card_no} was changed meanwhile, ask again")
         setattr(card, column, after)
         self.tell(card, axis.name, event, before, after, reason=reason, **detail)
+        if axis is APPLICATION:
+            follow_blacklist(card, before, reason=reason, at=self.at)
 
     def tell(
         self, card: Card, axis: str, event: str, before: str, after: str, *, reason: str = "", **detail: object

@@ -6,20 +6,23 @@ The request id of `begin_load` is the load's own id: confirm, cancel and grey ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
+from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.ledger.accounts import balance, personal_account, purse_account, unloaded_account
 from kaguan.cms.ledger.posting import Detail, Move, find_pending, moves_of, reserve
-from kaguan.cms.models import Card, CardEvent, Transfer
+from kaguan.cms.models import Card, Transfer
 from kaguan.cms.rules.money import FundsSource, check_amount, check_source, check_whole, forbidden
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.chip.waiting import check_purse_free
+from kaguan.cms.services.pin import check_pin_serves
 from kaguan.cms.services.reservation import Resolution
 from kaguan.cms.services.use_case import question, use_case
 
@@ -54,9 +57,10 @@ class Nothing:
 def allow_load(case: Case, /, *, card_no: str, amount_fen: int) -> None:
     """Return when the amount may be loaded here. No PIN is asked for before this.
 
-    Refuses, in this order: no such card, own card, card state, expired, amount or limit, something still open.
+    Refuses, in this order: no such card, own card, card state, expired, amount or limit, PIN blocked or void or still
+    the first one where the region wants it changed, something still open.
     """
-    _loadable_card(case, card_no, amount_fen)
+    check_pin_serves(_loadable_card(case, card_no, amount_fen))
     reservation.check_nothing_open(card_no)
 
 
@@ -64,10 +68,10 @@ def allow_load(case: Case, /, *, card_no: str, amount_fen: int) -> None:
 def allow_carry_over(case: Case, /, *, card_no: str) -> int:
     """Return the fen that may be carried over to this card now. No PIN is asked for before this.
 
-    Refuses, in this order: no such card, own card, card state, expired, replaces no card, no old chip that is blocked
-    or lost for the region's days, nothing left, something still open.
+    Refuses, in this order: no such card, own card, card state, expired, PIN as `allow_load`, replaces no card, no old
+    purse that is free (`check_purse_free`), nothing left, something still open.
     """
-    case.usable_card(card_no)
+    check_pin_serves(case.usable_card(card_no))
     left_fen = sum(move.amount_fen for move in _carried(case, card_no))
     if not left_fen:
         raise NotEligible(f"nothing that can be carried over to card {card_no} is left")
@@ -121,9 +125,9 @@ def begin_carry_over(
 ) -> PendingLoad:
     """Leave what the books have on the purses of the replaced cards reserved for this card, their successor.
 
-    A card replaced by one that was replaced itself counts as well; one whose chip may still pay is left out.
-    Refuses, in this order: no such card, own card, card state, expired, replaces no card, no old chip that is blocked
-    or lost for the region's days, not the amount that is there, the chip shows more than the books.
+    A card replaced by one that was replaced itself counts as well; one whose purse is not free yet is left out.
+    Refuses, in this order: no such card, own card, card state, expired, replaces no card, no old purse
+    that is free (`check_purse_free`), not the amount that is there, the chip shows more than the books.
     """
     card = case.usable_card(card_no)
     check_whole(amount_fen)
@@ -203,25 +207,22 @@ def _loadable_card(case: Case, card_no: str, amount_fen: int) -> Card:
 
 
 def _carried(case: Case, card_no: str) -> list[Move]:
-    """Return the moves that bring everything on the harmless chips that this card replaced, nearest first."""
+    """Return the moves that bring everything on the free purses that this card replaced, nearest first."""
     replaced = _replaced_cards(card_no)
-    harmless = [old for old in replaced if _is_harmless(case, old)]
-    if not harmless:
-        old = replaced[0]
-        days = old.region.rules().purse_wait_days
-        raise NotEligible(
-            f"the chip of card {old.card_no} is not blocked: its purse can be carried over {days} days after the loss"
-        )
-    case.note(old_card_nos=[old.card_no for old in harmless])
-    purses = [purse_account(old.card_no) for old in harmless]
+    refusals: list[RuleBroken] = []
+    free: list[Card] = []
+    for old in replaced:
+        try:
+            check_purse_free(old, case.at)
+        except RuleBroken as refusal:
+            refusals.append(refusal)
+        else:
+            free.append(old)
+    if not free:
+        raise refusals[0]
+    case.note(old_card_nos=[old.card_no for old in free])
+    purses = [purse_account(old.card_no) for old in free]
     return [Move(purse, purse_account(card_no), left_fen) for purse in purses if (left_fen := balance(purse))]
-
-
-def _is_harmless(case: Case, old: Card) -> bool:
-    if old.chip_blocked_at is not None:
-        return True
-    lost = CardEvent.objects.filter(card=old, event="report_formal_loss").order_by("id").last()
-    return lost is not None and case.at >= lost.at + timedelta(days=old.region.rules().purse_wait_days)
 
 
 def _replaced_cards(card_no: str) -> list[Card]:

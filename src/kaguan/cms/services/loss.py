@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
@@ -17,6 +18,7 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.chip.cases import begin_step, end_step
 from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
@@ -107,6 +109,8 @@ def order_block(case: Case, /, *, card_no: str) -> CardState:
     """
     card = _ended_card(case, card_no)
     case.tell(card, APPLICATION.name, BLOCK_ORDERED, card.application, card.application)
+    if card.chip_blocked_at is None:
+        begin_step(case, card, Facet.BLOCK_STEP, "block chip")
     return state_of(card)
 
 
@@ -137,6 +141,7 @@ def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
     card = _ended_card(case, card_no)
     Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
     case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
+    end_step(card, Facet.BLOCK_STEP, how, by=case.operator.code, at=case.at)
     case.note(how=how)
     return state_of(card)
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from kaguan.cms.models import Card
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
+from kaguan.cms.rules.refusals import IllegalTransition, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
-from kaguan.cms.services.use_case import question, use_case
+from kaguan.cms.services.use_case import use_case
 
 
-@question("allow PIN change", Right.PIN)
-def allow_pin_change(case: Case, /, *, card_no: str) -> None:
-    """Return when the holder may choose a new PIN here. The chip is touched only after this.
+def check_pin_serves(card: Card) -> None:
+    """Return when the holder may be asked for the PIN of this card.
 
-    Refuses, in this order: no such card, own card, card state, PIN blocked or void.
+    Refuses, in this order: PIN blocked or void (IllegalTransition); still the first one where the region wants it
+    changed on receipt (NotEligible).
     """
-    card = case.card(card_no)
-    check_use(card.application, Use.CARE_FOR_PIN)
-    PIN.find(card.pin, "change")
+    if card.pin in {Pin.BLOCKED, Pin.VOID}:
+        raise IllegalTransition(PIN.refusals[Pin(card.pin)])
+    if card.pin == Pin.INITIAL and card.region.rules().pin_initial_must_change:
+        raise NotEligible("the PIN is still the first one: its holder changes it before the card pays or is loaded")
 
 
 @use_case("change PIN", Right.PIN, CardState)

@@ -21,9 +21,11 @@ from kaguan.cms.ledger.accounts import (
 )
 from kaguan.cms.models import (
     Activation,
+    BlacklistChange,
     Card,
     CardEvent,
     CardRequest,
+    ChipCase,
     Contribution,
     Departure,
     DocumentCopy,
@@ -81,6 +83,8 @@ ABOUT_PEOPLE: Final[Mapping[type[Model], About]] = MappingProxyType(
         DocumentCopy: About("activation__card__holder"),
         OldCardSeen: About("holder"),
         Contribution: About("holder"),
+        ChipCase: About("card__holder"),
+        BlacklistChange: About("card__holder"),
     }
 )
 """Every table whose rows are about one person. A new one is named here, with its columns that a purge empties.

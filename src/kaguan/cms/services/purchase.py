@@ -22,6 +22,7 @@ from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services import reservation
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.pin import check_pin_serves
 from kaguan.cms.services.reservation import Resolution
 from kaguan.cms.services.use_case import question, use_case
 
@@ -49,13 +50,19 @@ class AuthorisedPurchase:
 
 
 @question("allow purchase", Right.PURCHASE)
-def allow_purchase(case: Case, /, *, card_no: str, items: Sequence[Item]) -> int:
+def allow_purchase(case: Case, /, *, card_no: str, items: Sequence[Item], pin_shown: bool = True) -> int:
     """Return the sum of the items in fen when the card may pay for them here. No PIN is asked for before this.
 
     Refuses, in this order: no medical site, blacklisted, not designated, an item that is not medical, no such card,
-    own card, card state, expired, limit, something still open.
+    own card, card state, expired, limit, no PIN where the region asks for it (`pin_shown`), PIN blocked or void or
+    still the first one where the region wants it changed, something still open.
     """
     amount_fen = _payable_fen(case, card_no, items)
+    site = case.institution
+    if pin_shown:
+        check_pin_serves(case.card(card_no))
+    elif site.region.rules().asks_pin_at(site.kind):
+        raise NotEligible(f"at a {site.kind} of {site.region.rules().name} the holder's PIN is asked for")
     reservation.check_nothing_open(card_no)
     return amount_fen
 

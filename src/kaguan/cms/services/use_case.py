@@ -128,6 +128,11 @@ def question(
     return make
 
 
+def was_done(request_id: UUID, action: str) -> bool:
+    """Return whether the request was answered before: asked again, it gives that answer and does nothing."""
+    return Receipt.objects.filter(request_id=request_id, action=action).exists()
+
+
 class _SaidAtOnce(Exception):
     """The same request was done by another program while this one waited for its rows."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 
 from kaguan.cms.models import Approval
 from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotEligible
@@ -74,6 +76,15 @@ def ask_unlock(case: Case, /, *, card_no: str, reason: str) -> AskedApproval:
 def ask_cancellation(case: Case, /, *, card_no: str, code: CancelReason, reason: str) -> AskedApproval:
     """Leave on record that a card should end, for the reason with that code. Refuses as `ask_release`."""
     return _ask(case, Action.CANCEL, {"card_no": card_no, "reason": code.value}, reason)
+
+
+@use_case("ask settlement", Right.RECONCILE, AskedApproval)
+def ask_settlement(case: Case, /, *, case_id: UUID, remedy: Remedy, reason: str) -> AskedApproval:
+    """Leave on record how a case about a chip should be settled, and why.
+
+    Refuses, in this order: no reason, no such case, own card, what `services.chip.cases.settle` refuses.
+    """
+    return _ask(case, Action.SETTLE_CASE, {"case_id": str(case_id), "remedy": remedy.value}, reason)
 
 
 def _ask(case: Case, action: Action, content: Content, reason: str) -> AskedApproval:

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from kaguan.cms.models import Holder
 from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.chip.cases import card_of_case, settle
 from kaguan.cms.services.lock import cancel, unlock
 from kaguan.cms.services.loss import release_loss
 from kaguan.cms.services.people.correction import correct
@@ -70,6 +72,14 @@ def _cancel(case: Case, content: Content, _approval: UUID) -> None:
     unwrap(cancel)(replace(case, approved=Action.CANCEL), card_no=content["card_no"], reason=reason)
 
 
+def _holder_of_case(case: Case, content: Content) -> list[Holder]:
+    return [case.card(card_of_case(case, UUID(content["case_id"]))).holder]
+
+
+def _settle(case: Case, content: Content, approval: UUID) -> None:
+    settle(case, UUID(content["case_id"]), Remedy(content["remedy"]), approval)
+
+
 DEEDS: Final[Mapping[Action, Deed]] = MappingProxyType(
     {
         Action.CORRECT: Deed(_person, _correct),
@@ -78,5 +88,6 @@ DEEDS: Final[Mapping[Action, Deed]] = MappingProxyType(
         Action.RELEASE_FORMAL_LOSS: Deed(_cardholder, _release),
         Action.UNLOCK: Deed(_cardholder, _unlock),
         Action.CANCEL: Deed(_cardholder, _cancel),
+        Action.SETTLE_CASE: Deed(_holder_of_case, _settle),
     }
 )

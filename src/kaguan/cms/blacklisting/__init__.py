@@ -1,0 +1,1 @@
+"""The door of the blacklist: pushed to terminals, taken by them, shown."""

@@ -1,0 +1,71 @@
+"""The medical application in the chip: locked and unlocked with the card in a reader, the books first."""
+
+from __future__ import annotations
+
+from inspect import unwrap
+
+from kaguan.cms.models import Card
+from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.chip_state import Facet
+from kaguan.cms.rules.lifecycle import APPLICATION, Application, LockReason
+from kaguan.cms.rules.refusals import NotEligible
+from kaguan.cms.rules.rights import Right
+from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.chip.books import CHIP_LOCKED, CHIP_UNLOCKED, chip_is_locked
+from kaguan.cms.services.chip.cases import begin_step, end_step
+from kaguan.cms.services.lock import lock, unlock
+from kaguan.cms.services.use_case import use_case
+
+
+@use_case("begin chip lock", Right.LOCK, CardState)
+def begin_chip_lock(case: Case, /, *, card_no: str, reason: LockReason) -> CardState:
+    """Leave the card locked in the books, and on record that its chip is being locked; one locked before stays so.
+
+    Refuses as `services.lock.lock`, and when the chip is locked already.
+    """
+    card = case.card(card_no)
+    if card.application != Application.LOCKED:
+        unwrap(lock)(case, card_no=card_no, reason=reason)
+    elif chip_is_locked(card):
+        raise NotEligible(f"the chip of card {card_no} is locked already")
+    begin_step(case, card, Facet.LOCK_STEP, "lock chip")
+    return _again(card_no)
+
+
+@use_case("begin chip unlock", Right.LOCK, CardState)
+def begin_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the chip is being unlocked; the books follow when it has answered.
+
+    A chip that the books have unlocked without a reader is owed it.
+    Refuses, in this order: no such card, own card, neither locked nor owed it, needs a second person.
+    """
+    card = case.card(card_no)
+    if card.application != Application.NORMAL or not chip_is_locked(card):
+        case.check_alone(Action.UNLOCK)
+        APPLICATION.find(card.application, "unlock")
+    begin_step(case, card, Facet.LOCK_STEP, "unlock chip")
+    return state_of(card)
+
+
+@use_case("end chip lock", Right.LOCK, CardState)
+def end_chip_lock(case: Case, /, *, card_no: str) -> CardState:
+    """Leave on record that the chip is locked. Refuses with NotFound, own card."""
+    card = case.card(card_no)
+    case.tell(card, APPLICATION.name, CHIP_LOCKED, card.application, card.application)
+    end_step(card, Facet.LOCK_STEP, "it is locked", by=case.operator.code, at=case.at)
+    return state_of(card)
+
+
+@use_case("end chip unlock", Right.LOCK, CardState)
+def end_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
+    """Leave chip and card in normal use again. Refuses as `services.lock.unlock` where the card is still locked."""
+    card = case.card(card_no)
+    case.tell(card, APPLICATION.name, CHIP_UNLOCKED, card.application, card.application)
+    end_step(card, Facet.LOCK_STEP, "it is unlocked", by=case.operator.code, at=case.at)
+    if card.application == Application.LOCKED:
+        unwrap(unlock)(case, card_no=card_no)
+    return _again(card_no)
+
+
+def _again(card_no: str) -> CardState:
+    return state_of(Card.objects.get(pk=card_no))

@@ -1,0 +1,1 @@
+"""The door of cases about chips: shown, and settled by two people."""
