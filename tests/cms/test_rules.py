@@ -35,7 +35,7 @@ from kaguan.cms.rules.refusals import (
     NotMedical,
     RuleTableError,
 )
-from kaguan.cms.rules.regions import DEFAULT_REGION, SAMPLE_CITY, InstitutionKind, read_region
+from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
 from kaguan.cms.rules.rights import RIGHTS_OF, Right, Role
 
 WILLING = Circumstances(
@@ -125,7 +125,7 @@ UNWILLING = {
     Guard.NOT_DELIVERED: {"delivered": True},
     Guard.PREDECESSOR_CLOSED: {"predecessor_open": True},
     Guard.NOT_EXPIRED: {"expired": True},
-    Guard.RELEASE_ALLOWED: {"region": SAMPLE_CITY},
+    Guard.RELEASE_ALLOWED: {"region": rules_of("990100")},
     Guard.RESETS_LEFT: {"pin_resets_done": 10},
     Guard.NO_RESETS_LEFT: {"pin_resets_done": 0},
     Guard.GUARDIAN_PRESENT: {"guardian_needed": True},
@@ -266,7 +266,7 @@ def test_sites_that_may_not_take_the_wallet(kind, designated, blacklisted, compl
 
 @pytest.mark.acceptance("S0-20")
 def test_a_region_is_its_settings():
-    assert read_region(SAMPLE_CITY.settings()) == SAMPLE_CITY
+    assert read_region(rules_of("990100").settings()) == rules_of("990100")
     assert read_region({"name": "x", "temporary_loss_days": 3}).temporary_loss_days == 3
     for wrong in (
         {"name": "x", "colour": 1},
@@ -284,7 +284,7 @@ def test_a_region_is_its_settings():
 @pytest.mark.acceptance("S4-24")
 @pytest.mark.acceptance("S4-25")
 def test_the_pin_is_asked_in_clinics_and_pharmacies_only():
-    asked = {kind for kind in InstitutionKind if SAMPLE_CITY.asks_pin_at(kind)}
+    asked = {kind for kind in InstitutionKind if rules_of("990100").asks_pin_at(kind)}
     assert asked == {InstitutionKind.CLINIC, InstitutionKind.PHARMACY}
 
 

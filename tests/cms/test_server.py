@@ -28,7 +28,6 @@ from kaguan.cms.cli import cms
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Card, Receipt
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, ProofFailed
-from kaguan.cms.rules.regions import SAMPLE_CITY
 from kaguan.cms.services.contributions import credit_contribution
 from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.lock import lock
@@ -251,7 +250,7 @@ def test_programs_that_open_a_new_database_together_migrate_it_once(new_store, o
 
 def test_of_two_who_found_the_system_at_once_one_does(own_store):
     def start(name):
-        return found(uuid4(), region_code="990100", region=SAMPLE_CITY, authority="SSB", administrator=name)
+        return found(uuid4(), region_code="990100", authority="SSB", administrator=name)
 
     outcomes = at_once(*(lambda name=name: start(name) for name in ("one", "two", "three")))
     assert sum(isinstance(outcome, DuplicateRequest) for outcome in outcomes) == 2

@@ -37,7 +37,7 @@ from kaguan.cms.rules.settings import (
 )
 from kaguan.cms.rules.terms import Channel
 
-__all__ = ["DEFAULT_REGION", "SAMPLE_CITY", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
+__all__ = ["DEFAULT_REGION", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
 
 _CHANNELS: Final = Several(Choice(Channel))
 _COPIES: Final = Several(Choice(DocumentCopy))
@@ -250,15 +250,3 @@ def read_region(settings: Mapping[str, object]) -> RegionRules:
 
 
 DEFAULT_REGION = RegionRules(name="the default region")
-
-SAMPLE_CITY = RegionRules(
-    name="Yunzhou (sample city 990100)",
-    banks=("95588", "95599", "95566", "95533"),
-    temporary_loss_days=10,
-    formal_loss_can_be_released=False,
-    purse_wait_days=15,
-    pin_tries=3,
-    pin_resets_allowed=10,
-    load_limit_fen=50_000,
-    purchase_limit_fen=50_000,
-)
