@@ -191,18 +191,18 @@ def test_every_damage_has_a_reason_for_exchange(damage):
 
 
 def test_time_rules_name_events_of_the_tables():
-    events = {row.event: row for row in APPLICATION.transitions}
     known = APPLICATION.events() | PRODUCTION.events() | BANK_FUNCTION.events() | PIN.events()
     for rule in CARD_RULES:
         assert rule.since <= known
         if rule.event:
-            assert rule.states <= events[rule.event].sources
-            assert events[rule.event].right in RIGHTS_OF[Role.CLOCK]
+            (row,) = (row for row in rule.axis.transitions if row.event == rule.event)
+            assert rule.states <= row.sources
+            assert row.right in RIGHTS_OF[Role.CLOCK]
 
 
 def test_a_region_without_a_rule_says_none():
-    rules = {rule.name: rule.days(DEFAULT_REGION) for rule in CARD_RULES}
-    assert [name for name, days in rules.items() if days is None] == [
+    rules = {rule.name: rule.spans(DEFAULT_REGION) for rule in CARD_RULES}
+    assert [name for name, spans in rules.items() if not spans] == [
         "temporary loss becomes formal",
         "formal loss ends the card",
     ]

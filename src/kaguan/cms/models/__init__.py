@@ -13,6 +13,7 @@ from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
+from kaguan.cms.models.making import CardFee, OrderDeadline
 from kaguan.cms.models.notices import BankEndpoint, Notice
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.personal import (
@@ -37,6 +38,7 @@ __all__ = [
     "BankEndpoint",
     "Card",
     "CardEvent",
+    "CardFee",
     "CardOrder",
     "CardRequest",
     "Contribution",
@@ -58,6 +60,7 @@ __all__ = [
     "Notice",
     "OldCardSeen",
     "Operator",
+    "OrderDeadline",
     "Receipt",
     "Reconciliation",
     "Region",

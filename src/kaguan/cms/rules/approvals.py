@@ -16,6 +16,7 @@ class Action(StrEnum):
     RELEASE_FORMAL_LOSS = "release formal loss"
     UNLOCK = "unlock"
     CANCEL = "cancel"
+    MAKE_AGAIN = "make card again"
 
 
 ALWAYS: Final = frozenset({Action.CORRECT, Action.MERGE, Action.PURGE})

@@ -162,7 +162,7 @@ class RegionRules(CardSettings):
         Several(Choice(Action)),
         "GUESS",
         "steps that need a second person here, besides those that always do",
-        default=(),
+        default=(Action.MAKE_AGAIN,),
     )
     approval_valid_days: int = setting(
         "approvals", Whole(1, 365), "GUESS", "who asks for approval waits so many days at most", default=7
@@ -198,6 +198,11 @@ class RegionRules(CardSettings):
         for smaller, larger in _IN_ORDER:
             if getattr(self, smaller) > getattr(self, larger):
                 raise RuleTableError(f"region {self.name}: {smaller} is more than {larger}: lower it")
+        if self.temporary_loss_becomes_formal and self.written_loss_within_working_days is not None:
+            raise RuleTableError(
+                f"region {self.name}: temporary_loss_becomes_formal and written_loss_within_working_days contradict: "
+                "what has to be confirmed in writing does not become formal by itself"
+            )
         if both := set(self.days_off) & set(self.days_worked):
             raise RuleTableError(f"region {self.name}: {min(both)} is a day off and a day worked: leave one of them")
 

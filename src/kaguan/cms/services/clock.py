@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import date
 
 from kaguan.cms.models import Card, Reminder
+from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.guards import GUARDS, Guard
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, CardRule, TimeRule
-from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.case import COLUMN_OF, CardState, Case, state_of
 from kaguan.cms.services.loss import after_waiting
 from kaguan.cms.services.use_case import use_case
 
@@ -24,15 +25,15 @@ def let_time_pass(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> C
     place, too early or no such rule there.
     """
     _check_come(case, on)
-    event = "expire" if rule is TimeRule.EXPIRE else _card_rule(rule, reminds=False).event
+    axis, event = (APPLICATION, "expire") if rule is TimeRule.EXPIRE else _changing(rule)
     card = case.card(card_no)
-    APPLICATION.find(card.application, event)
+    axis.find(getattr(card, COLUMN_OF[axis.name]), event)
     if rule is TimeRule.EXPIRE:
         circumstances = replace(case.circumstances(card), expired=card.valid_until < on)
     else:
         _check_place(card, rule)
         circumstances = after_waiting(case, card, rule, on)
-    case.step(card, APPLICATION, event, circumstances, on=on.isoformat())
+    case.step(card, axis, event, circumstances, on=on.isoformat())
     if card.application == Application.CANCELLED and card.bank_function != BankFunction.CLOSED:
         case.step(card, BANK_FUNCTION, "end_with_card", circumstances)
     case.note(rule=rule.value, on=on.isoformat())
@@ -60,6 +61,11 @@ def remind(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> CardStat
     Reminder.objects.create(card=card, kind=rule.value, due_on=on, at=case.at)
     case.note(rule=rule.value, on=on.isoformat())
     return state_of(card)
+
+
+def _changing(rule: TimeRule) -> tuple[Axis, str]:
+    timed = _card_rule(rule, reminds=False)
+    return timed.axis, timed.event
 
 
 def _card_rule(rule: TimeRule, *, reminds: bool) -> CardRule:
