@@ -42,6 +42,7 @@ from kaguan.durable import InUse
 pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgresql")]
 
 CARD = "990100001"
+WHO = ("--operator", "x", "--institution", "y")
 
 
 @contextmanager
@@ -228,7 +229,7 @@ def test_a_commit_whose_answer_was_lost_is_answered_by_its_receipt(lasting_town,
 
 def test_no_server_at_the_address(own_store, tmp_path):
     address = f"postgresql://clerk@/kaguan?host={tmp_path}"
-    for words in (["card", "show", CARD], ["init", address], ["audit", "verify"]):
+    for words in (["card", "show", CARD, *WHO], ["init", address], ["audit", "verify"]):
         error = CliRunner().invoke(cms, words, env={"KAGUAN_DB": address}).exception
         assert isinstance(error, DatabaseGone)
         assert error.exit_code == 5

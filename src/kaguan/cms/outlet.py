@@ -25,6 +25,7 @@ from kaguan.cms.counter.desk import Desk
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.purchases import Item
@@ -71,7 +72,9 @@ class PinTries:
 class Outlet(Desk):
     """Everything that is done at a counter with a card in its reader."""
 
-    def activate(self, link: Link, request_id: UUID, document: Document) -> ActivationState:
+    def activate(
+        self, link: Link, request_id: UUID, document: Document, papers: Sequence[DocumentCopy] = ()
+    ) -> ActivationState:
         """The card in the reader is in normal use, and says so on its chip.
 
         Asked again under the same id it is told what became of it; one whose answer was lost is recovered first.
@@ -86,7 +89,14 @@ class Outlet(Desk):
             self,
             link,
             request_id,
-            lambda card_no, chip: activate(self.actor, request_id, card_no=card_no, document=document, chip=chip),
+            lambda card_no, chip: activate(
+                self.actor,
+                request_id,
+                card_no=card_no,
+                document=document,
+                papers=[DocumentCopy.SOCIAL_CARD, *papers],
+                chip=chip,
+            ),
         )
 
     def activate_at_centre(
@@ -182,13 +192,16 @@ class Outlet(Desk):
         identity, _ = self.identify(link)
         self.with_pin(link, identity.card_no, request_id, verify_pin(pin))
 
-    def unblock_pin(self, link: Link, request_id: UUID, document: Document, new: Pin) -> CardState:
+    def unblock_pin(
+        self, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[DocumentCopy] = ()
+    ) -> CardState:
         """The card has the new PIN and all its tries. Refuses as `services.pin.reset_pin`, before the card is touched.
 
         Asked again after a crash between books and chip, it goes on with the chip.
         """
         identity, keys = self.identify(link)
-        state = reset_pin(self.actor, request_id, card_no=identity.card_no, document=document)
+        shown = [DocumentCopy.SOCIAL_CARD, *papers]
+        state = reset_pin(self.actor, request_id, card_no=identity.card_no, document=document, papers=shown)
         converse(link, reload_pin(keys, new))
         return state
 

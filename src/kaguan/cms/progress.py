@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
@@ -13,12 +15,13 @@ from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.services.requests import OPEN
 
 
-def progress_record(cert_type: str, cert_no: str) -> Record:
+def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | None = None) -> Record:
     """Return how far the person's newest card or open request is, with reminders and temporary card.
 
-    Refuses with NotFound when nobody has that document.
+    Refuses with NotFound when nobody of the regions (`within`, else of any) has that document.
     """
-    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk").first()
+    known = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk")
+    holder = (known if within is None else known.filter(region__in=within)).first()
     if holder is None:
         raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
     request = CardRequest.objects.filter(holder=holder).order_by("-applied_at").first()
@@ -37,9 +40,11 @@ def progress_record(cert_type: str, cert_no: str) -> Record:
     }
 
 
-def open_requests() -> list[Record]:
-    """Return every request that is not ordered yet, oldest first; people stand as numbers in it."""
+def open_requests(*, within: Collection[str] | None = None) -> list[Record]:
+    """Return every request of the regions that is not ordered yet, oldest first; people stand as numbers in it."""
     waiting = CardRequest.objects.filter(stage__in=OPEN).order_by("applied_at")
+    if within is not None:
+        waiting = waiting.filter(region__in=within)
     return [
         {
             "card_request": str(request.pk),
@@ -56,9 +61,11 @@ def open_requests() -> list[Record]:
     ]
 
 
-def open_reminders() -> list[Record]:
-    """Return every reminder whose card still waits to be activated, oldest first."""
+def open_reminders(*, within: Collection[str] | None = None) -> list[Record]:
+    """Return every reminder of the regions whose card still waits to be activated, oldest first."""
     waiting = Reminder.objects.filter(card__application=Application.NOT_ENABLED).select_related("card").order_by("id")
+    if within is not None:
+        waiting = waiting.filter(card__region__in=within)
     return [
         {
             "card_no": reminder.card.card_no,

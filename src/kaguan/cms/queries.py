@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Q
 
 from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of, personal_account, purse_account
@@ -57,13 +59,16 @@ def card_events(card_no: str) -> list[Record]:
     ]
 
 
-def holder_record(number: str) -> Record:
+def holder_record(number: str, *, within: Collection[str] | None = None) -> Record:
     """Return the person with that number in the books or on the identity document; refuse with NotFound.
+
+    Those of other regions than `within` are not found.
 
     The medical account is in normal use while one of the person's cards is.
     """
     by_number = Q(pk=number) if number.isascii() and number.isdigit() and len(number) < 14 else Q(cert_no=number)
-    holder = Holder.objects.filter(by_number).first()
+    known = Holder.objects.filter(by_number)
+    holder = (known if within is None else known.filter(region__in=within)).first()
     if holder is None:
         raise NotFound(f"no person {mask_number(number)} is on the books")
     cards = {

@@ -2,6 +2,17 @@
 
 import django.db.models.deletion
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+
+def let_founders_open_regions(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Whoever founded the system keeps the right to open regions, which has a role of its own from now on."""
+    founders = apps.get_model("cms", "AuditEntry").objects.filter(action="found", outcome="done")
+    operators = apps.get_model("cms", "Operator").objects
+    for operator in operators.filter(pk__in=list(founders.values_list("operator", flat=True))):
+        operator.roles = sorted({*operator.roles, "founder"})
+        operator.save(update_fields=["roles"])
 
 
 class Migration(migrations.Migration):
@@ -10,6 +21,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(let_founders_open_regions, migrations.RunPython.noop),
         migrations.CreateModel(
             name="CardFee",
             fields=[

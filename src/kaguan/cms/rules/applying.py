@@ -5,17 +5,18 @@ The answers 1 to 4 are those of the portable issuance interface; a 4 always tell
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from kaguan.cms.rules.documents import Document, mask_name
+from kaguan.cms.rules.documents import SOCIAL_SECURITY_CARD, Document, mask_name
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import ExchangeReason
 from kaguan.cms.rules.refusals import MayNotHaveCard, NotEligible
 from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.rules.terms import Channel
 
 
 class Answer(StrEnum):
@@ -176,7 +177,9 @@ class Demand:
     kinds: frozenset[InstitutionKind] = frozenset(InstitutionKind)
 
 
-_OFFICES: Final = frozenset({InstitutionKind.AUTHORITY, InstitutionKind.BANK, InstitutionKind.OUTLET})
+_OFFICES: Final = frozenset(
+    {InstitutionKind.AUTHORITY, InstitutionKind.CENTRE, InstitutionKind.BANK, InstitutionKind.OUTLET}
+)
 _BANKS: Final = frozenset({InstitutionKind.BANK, InstitutionKind.OUTLET})
 
 DEMANDS: Final[Mapping[ApplicationWay, Demand]] = MappingProxyType(
@@ -199,11 +202,24 @@ class Presence:
     agent: Agent | None = None
     verdict: Verdict | None = None
     unit_no: str = ""
+    channel: Channel | None = None
+
+    def channel_said(self) -> Channel | None:
+        """Return the channel by which it came: the one said, or the one that goes without saying."""
+        return self.channel or _CHANNEL_OF.get(self.way)
 
 
-def check_presence(presence: Presence, holder: Document, *, kind: str, minor: bool) -> None:
+_CHANNEL_OF: Final[Mapping[ApplicationWay, Channel]] = MappingProxyType(
+    {ApplicationWay.UNIT: Channel.EMPLOYER, ApplicationWay.ONLINE: Channel.WEBSITE}
+)
+
+
+def check_presence(
+    presence: Presence, holder: Document, *, kind: str, minor: bool, proving_cards: Collection[str] = ()
+) -> None:
     """Return when all that the way of applying asks for is there; `holder` is the document on the books.
 
+    `proving_cards` are the numbers of the holder's cards that stand for it; none where the region does not take them.
     Refuses with NotEligible, in this order: wrong kind of place, no unit, document, agent, a minor without guardian,
     another person.
     """
@@ -212,11 +228,11 @@ def check_presence(presence: Presence, holder: Document, *, kind: str, minor: bo
         raise NotEligible(f"an application by {way} is not taken at a place of kind {kind}")
     if demand.unit and not presence.unit_no:
         raise NotEligible(f"an application by {way} needs the unit's number")
-    if demand.own_document and not _shows(presence.document, holder):
+    if demand.own_document and not _shows(presence.document, holder, proving_cards):
         raise NotEligible(f"an application by {way} needs the person's own original document")
     if demand.agent and (presence.agent is None or not presence.agent.document.original):
         raise NotEligible(f"an application by {way} needs the agent's original document")
-    if minor and presence.way is not ApplicationWay.UNIT and not is_guardian(presence.agent):
+    if minor and not is_guardian(presence.agent):
         raise NotEligible("for a minor a guardian applies, with an original document")
     if demand.verdict and presence.verdict is not Verdict.SAME_PERSON:
         raise NotEligible("the person who applies is not the person on the document")
@@ -227,8 +243,11 @@ def is_guardian(agent: Agent | None) -> bool:
     return agent is not None and agent.document.original and agent.relation in GUARDIANS
 
 
-def _shows(shown: Document | None, holder: Document) -> bool:
-    return shown is not None and shown.original and shown.belongs_to(holder.cert_type, holder.cert_no)
+def _shows(shown: Document | None, holder: Document, proving_cards: Collection[str]) -> bool:
+    if shown is None or not shown.original:
+        return False
+    by_card = shown.cert_type == SOCIAL_SECURITY_CARD and shown.cert_no in proving_cards
+    return by_card or shown.belongs_to(holder.cert_type, holder.cert_no)
 
 
 class Damage(StrEnum):

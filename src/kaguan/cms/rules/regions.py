@@ -203,6 +203,11 @@ class RegionRules(CardSettings):
                 f"region {self.name}: temporary_loss_becomes_formal and written_loss_within_working_days contradict: "
                 "what has to be confirmed in writing does not become formal by itself"
             )
+        if self.online_name is OnlineName.CARD_NUMBER and InitialPassword.CARD_NUMBER in self.online_initial_passwords:
+            raise RuleTableError(
+                f"region {self.name}: online_name and online_initial_passwords are both the card number: "
+                "whoever reads a card could sign in"
+            )
         if both := set(self.days_off) & set(self.days_worked):
             raise RuleTableError(f"region {self.name}: {min(both)} is a day off and a day worked: leave one of them")
 

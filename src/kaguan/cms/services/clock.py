@@ -14,6 +14,7 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, CardRule, TimeRule
 from kaguan.cms.services.case import COLUMN_OF, CardState, Case, state_of
 from kaguan.cms.services.loss import after_waiting
+from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
 
@@ -44,6 +45,8 @@ def let_time_pass(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> C
 def remind(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> CardState:
     """Leave a reminder for the holder, whose card waits to be activated; once a card and kind.
 
+    The card's bank, which handed it over, is told by a notice of its own.
+
     Refuses, in this order: a day that has not come, no rule that reminds; no such card, own card, activated or ended,
     not handed over, too early, reminded already.
     """
@@ -59,6 +62,7 @@ def remind(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> CardStat
     if Reminder.objects.filter(card=card, kind=rule.value).exists():
         raise DuplicateRequest(f"the holder of card {card_no} was reminded already")
     Reminder.objects.create(card=card, kind=rule.value, due_on=on, at=case.at)
+    tell_bank(case, card, f"{rule.name.lower()}_activation", state_of(card))
     case.note(rule=rule.value, on=on.isoformat())
     return state_of(card)
 

@@ -152,6 +152,7 @@ def _put_back(case: Case, card: Card, notice: Notice) -> None:
     was_lost = notice.before["application"] == Application.TEMPORARY_LOSS
     event = "take_back_formal_loss" if was_lost else "take_back_loss"
     case.step(card, APPLICATION, event, circumstances)
-    bank_event = _TAKING_BACK.get((notice.before["bank_function"], card.bank_function))
+    sides = BankFunction(notice.before["bank_function"]), BankFunction(card.bank_function)
+    bank_event = _TAKING_BACK.get(sides)
     if bank_event is not None:
         case.step(card, BANK_FUNCTION, bank_event, circumstances)
