@@ -36,7 +36,10 @@ from kaguan.cms.rules.refusals import IdempotencyConflict, IllegalTransition, No
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
+    browsing,
     contributions,
+    deadlines,
+    fees,
     issue,
     load,
     lock,
@@ -51,6 +54,7 @@ from kaguan.cms.services import (
     sampling,
     set_up,
     stock,
+    temporary,
 )
 
 pytestmark = pytest.mark.slow
@@ -219,6 +223,17 @@ QUESTIONS = {
     purchase.allow_purchase,
     pin.allow_pin_change,
     requests.may_have_card,
+    deadlines.overdue_orders,
+    fees.look_at_fees,
+    temporary.use_temporary_card,
+    browsing.show_card,
+    browsing.show_life,
+    browsing.show_holder,
+    browsing.show_progress,
+    browsing.show_account,
+    browsing.list_requests,
+    browsing.list_reminders,
+    browsing.list_transfers,
 }
 
 

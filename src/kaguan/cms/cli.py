@@ -41,7 +41,8 @@ from kaguan.cms.notifying.cli import outbox
 from kaguan.cms.people.cli import person
 from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
-from kaguan.cms.rules.applying import Agent
+from kaguan.cms.rules.applying import EXCHANGE_REASON_OF, Agent
+from kaguan.cms.rules.care import CARE
 from kaguan.cms.rules.choices import DocumentCopy, InstitutionKind
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
@@ -210,6 +211,14 @@ def card_events_(look: Look, card_no: str) -> None:
     from kaguan.cms.services.browsing import show_life
 
     look.show(show_life(look.actor, look.request_id, card_no=card_no))
+
+
+@card.command("care")
+def card_care() -> None:
+    """Show how a holder keeps a card well, and which exchange follows when it was not."""
+    for one in CARE:
+        reason = EXCHANGE_REASON_OF[one.prevents]
+        click.echo(f"{one.rule}, or: {one.prevents} (exchange reason {reason} {reason.name})")
 
 
 @card.command("hand-over")
