@@ -12,9 +12,10 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services.case import Actor
+from kaguan.cms.services.case import Actor, CardState
 from kaguan.cms.services.issue import activate, hand_over
-from kaguan.cms.services.orders import NewCard, OrderRow, order_cards
+from kaguan.cms.services.loss import report_formal_loss
+from kaguan.cms.services.orders import NewCard, OrderRow, order_cards, order_replacement
 from kaguan.cms.services.regions import open_region
 from kaguan.cms.services.set_up import register_institution, register_operator, set_region
 from kaguan.cms.services.stock import receive_stock
@@ -108,4 +109,20 @@ def strict_city(town: Town) -> City:
         employ("hz-hotline", "HZ", Role.HOTLINE),
         first_card="990200001",
         cert_no="990101199003070025",
+    )
+
+
+def lost(city: City) -> str:
+    """Leave the city's card formally lost."""
+    card_no = city.active()
+    report_formal_loss(city.teller, uuid4(), card_no=card_no, document=city.document)
+    return card_no
+
+
+def replaced(city: City, **asked: object) -> CardState:
+    """The clerk orders another card in the place of the lost one, at once."""
+    new = city.successor
+    days = {"issue_date": new.issue_date, "valid_until": new.valid_until}
+    return order_replacement(
+        city.clerk, uuid4(), card_no=city.first_card, new_card_no=new.card_no, order_no=new.order_no, **days, **asked
     )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
+from cms.cities import City, easy_city, strict_city
 from cms.town import Town, found_town
 from kaguan.cms.settings import DATABASE_VARIABLE, database_settings, is_server
 from kaguan.cms.store import open_store
@@ -59,6 +60,18 @@ def django_db_setup(request, django_test_environment, django_db_blocker, tmp_pat
 def town(db) -> Town:
     """A founded town: authority, two banks' outlets, a clinic and a pharmacy, with their operators."""
     return found_town()
+
+
+@pytest.fixture
+def easy(town: Town) -> City:
+    """The town of the tests, as a city."""
+    return easy_city(town)
+
+
+@pytest.fixture
+def strict(town: Town) -> City:
+    """The city beside it."""
+    return strict_city(town)
 
 
 @pytest.fixture

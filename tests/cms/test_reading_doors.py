@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
-from cms.cities import easy_city, strict_city
+from cms.cities import easy_city
 from cms.town import CERT_NO, NAME
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.cli import cms
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cities(town):
+def cities(town, easy, strict):
     """Both with a card in use; the easy one with 50 yuan of money on it."""
-    both = easy_city(town), strict_city(town)
+    both = easy, strict
     for city in both:
         city.active()
     town.credit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
+from kaguan.cms.models.lives import OPEN_REQUEST
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.documents import mask_number
@@ -12,7 +13,6 @@ from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.production import CheckFailure, Production
 from kaguan.cms.rules.progress import Progress, progress_of
 from kaguan.cms.rules.refusals import NotFound
-from kaguan.cms.services.requests import OPEN
 
 
 def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | None = None) -> Record:
@@ -29,7 +29,7 @@ def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | N
     record: Record = {"progress": Progress.NONE.value}
     if card is not None:
         record = {"progress": progress_of(card.production, card.application).value, "card_no": card.card_no}
-    if request is not None and (request.stage in OPEN or card is None):
+    if request is not None and (request.stage in OPEN_REQUEST or card is None):
         record = {"progress": progress_of(request.stage).value, "card_request": str(request.pk)}
     slip = TemporaryCard.objects.filter(holder=holder).order_by("-issued_on").first()
     return {
@@ -42,7 +42,7 @@ def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | N
 
 def open_requests(*, within: Collection[str] | None = None) -> list[Record]:
     """Return every request of the regions that is not ordered yet, oldest first; people stand as numbers in it."""
-    waiting = CardRequest.objects.filter(stage__in=OPEN).order_by("applied_at")
+    waiting = CardRequest.objects.filter(stage__in=OPEN_REQUEST).order_by("applied_at")
     if within is not None:
         waiting = waiting.filter(region__in=within)
     return [
