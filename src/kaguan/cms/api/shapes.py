@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
-from kaguan.cms.rules.applying import Agent, Relation
+from kaguan.cms.rules.applying import Agent, AgentRelation
 from kaguan.cms.rules.choices import Demand, DocumentCopy
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
@@ -42,10 +42,6 @@ Number = BeforeValidator(_number)
 """After the bounds of the number, or its description loses them."""
 
 HolderId = Annotated[int, Field(ge=1, lt=2**63), Number]
-AgentRelation = Annotated[
-    Relation, WithJsonSchema({"type": "string", "enum": [relation.value for relation in Relation]})
-]
-"""Described in place: a guardian on the books has relations of another list, by the same name."""
 
 
 def _day(value: object) -> object:

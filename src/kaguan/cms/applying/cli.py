@@ -21,7 +21,7 @@ from kaguan.cms.asking.cli import (
     names_urgency,
     with_options,
 )
-from kaguan.cms.rules.applying import Agent, ApplicationWay, Presence, Relation, RequestKind
+from kaguan.cms.rules.applying import Agent, AgentRelation, ApplicationWay, Presence, RequestKind
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
@@ -61,10 +61,10 @@ def names_agent(command: Command) -> Command:
             if not agent_cert_no or not agent_relation:
                 raise click.UsageError("an agent needs --agent-cert-no and --agent-relation too")
             shown = Document(agent_cert_type, agent_cert_no, agent_original)
-            agent = Agent(agent_name, shown, Relation[agent_relation.upper().replace("-", "_")])
+            agent = Agent(agent_name, shown, AgentRelation[agent_relation.upper().replace("-", "_")])
         command(agent=agent, **values)
 
-    relations = [relation.name.lower().replace("_", "-") for relation in Relation]
+    relations = [relation.name.lower().replace("_", "-") for relation in AgentRelation]
     return with_options(
         cast("Command", bring),
         click.option("--agent-name", default="", help="Who comes for the holder, as proxy or guardian."),

@@ -15,9 +15,9 @@ from kaguan.cms.models import Card, CardRequest, Departure, Holder
 from kaguan.cms.rules.applying import (
     Agent,
     Eligibility,
+    PersonStanding,
     Presence,
     RequestKind,
-    Standing,
     check_presence,
     may_apply,
     may_replace,
@@ -268,14 +268,14 @@ def _eligibility(case: Case, holder: Holder | None, applicant: Applicant, kind: 
     return may_apply(standing) if kind is RequestKind.NEW else may_replace(standing)
 
 
-def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> Standing:
+def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> PersonStanding:
     if holder is None:
-        return Standing()
+        return PersonStanding()
     twins = Holder.objects.filter(cert_no=holder.cert_no, region=holder.region).exclude(pk=holder.pk)
     departure = Departure.objects.filter(holder=holder, revoked_at=None).first()
     card = current_card(holder)
     here = card is not None and card.region == case.institution.region
-    return Standing(
+    return PersonStanding(
         known=True,
         name_agrees=holder.name == applicant.name,
         on_books_twice=twins.exists(),
