@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
+from cms.cities import City, easy_city, strict_city
 from cms.recorded import TableRows, put_back, record
 from cms.town import Town, found_town, town_again
 from kaguan.cms.settings import DATABASE_VARIABLE, database_settings, is_server
@@ -72,6 +73,18 @@ def town(db, request) -> Town:
     """A founded town: authority, two banks' outlets, a clinic and a pharmacy, with their operators."""
     put_back(request.config.stash[FOUNDED])
     return town_again()
+
+
+@pytest.fixture
+def easy(town: Town) -> City:
+    """The town of the tests, as a city."""
+    return easy_city(town)
+
+
+@pytest.fixture
+def strict(town: Town) -> City:
+    """The city beside it."""
+    return strict_city(town)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from cms.wishes import ADULT, NEW, enrol, in_person, row
 from kaguan.cms.models import Card, Operator, TemporaryCard
 from kaguan.cms.rules.applying import ApplicationWay, Presence
 from kaguan.cms.rules.departures import DepartureKind
+from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
 from kaguan.cms.rules.production import CheckFailure, Report, ScrapReason, UndeliverableReason
@@ -22,6 +23,7 @@ from kaguan.cms.services import (
     clock,
     custody,
     departures,
+    fees,
     issue,
     lock,
     loss,
@@ -31,9 +33,11 @@ from kaguan.cms.services import (
     requests,
     temporary,
 )
+from kaguan.cms.services.set_up import set_region
 
 CARD = "990100001"
-WISH, GONE = UUID(int=9), UUID(int=10)
+WISH, GONE, FEE = UUID(int=9), UUID(int=10), UUID(int=11)
+FIRST_CARD = {"cert_type": "01", "cert_no": CERT_NO, "kind": FeeKind.FIRST}
 THIS_WISH = {"card_request_id": WISH}
 ON_CARD = {"card_no": CARD}
 ON_CARDS = {"card_nos": [CARD]}
@@ -150,6 +154,16 @@ def waiting(town, request_id):
     days_ago(CARD, "hand_over", 40)
 
 
+def costly(town, request_id):
+    known(town, request_id)
+    set_region(town.administrator, uuid4(), settings={"first_card_fee_fen": 1_000})
+
+
+def charged(town, request_id):
+    costly(town, request_id)
+    fees.register_fee(town.teller, FEE, **FIRST_CARD)
+
+
 def on_today(rule):
     return {**ON_CARD, "rule": rule, "on": timezone.localdate()}
 
@@ -161,6 +175,9 @@ CASES = [
     (requests.check_request, "supervisor", applied, THIS_WISH),
     (requests.correct_request, "teller", failed, THIS_WISH),
     (requests.withdraw_request, "teller", applied, THIS_WISH),
+    (fees.register_fee, "teller", costly, FIRST_CARD),
+    (fees.pay_fee, "teller", charged, {"fee_id": FEE, "receipt_no": "7"}),
+    (fees.withdraw_fee, "teller", charged, {"fee_id": FEE}),
     (production.order_requests, "clerk", checked, {"order_no": "R1", "rows": [row(WISH, CARD)]}),
     (production.report_stage, "clerk", ordered, {**ON_CARDS, "report": Report.BATCH}),
     (production.take_return, "clerk", sent, {"rows": [return_row(CARD)]}),

@@ -29,7 +29,7 @@ from cms.wishes import (
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import AuditEntry, Card, CardEvent, CardRequest, Holder, Operator, Region
 from kaguan.cms.progress import open_requests, progress_record
-from kaguan.cms.rules.applying import ApplicationWay, Presence, Relation, RequestKind
+from kaguan.cms.rules.applying import AgentRelation, ApplicationWay, Presence, RequestKind
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application
@@ -196,8 +196,8 @@ def test_the_card_is_applied_for_online(town):
 
 def test_a_proxy_applies_for_an_adult_and_a_guardian_for_a_child(town):
     enrol()
-    applied(town, presence=in_person(way=ApplicationWay.PROXY, agent=replace(FATHER, relation=Relation.PROXY)))
-    assert CardRequest.objects.get().agent_relation == Relation.PROXY
+    applied(town, presence=in_person(way=ApplicationWay.PROXY, agent=replace(FATHER, relation=AgentRelation.PROXY)))
+    assert CardRequest.objects.get().agent_relation == AgentRelation.PROXY
     child = a_child()
     under_guard(town, enrol(child))
     with pytest.raises(NotEligible, match="for a minor a guardian"):
@@ -346,7 +346,7 @@ def test_a_childs_card_is_handed_to_a_guardian(town):
 
     for guardian in (
         None,
-        replace(FATHER, relation=Relation.PROXY),
+        replace(FATHER, relation=AgentRelation.PROXY),
         replace(FATHER, document=replace(FATHER.document, original=False)),
     ):
         with pytest.raises(NotEligible, match="under 16: a guardian"):
@@ -365,7 +365,7 @@ def test_a_childs_card_is_handed_to_a_guardian(town):
     under_guard(town, ward)
     assert give().production == Production.HANDED_OVER
     told = CardEvent.objects.get(event="hand_over").detail
-    assert told == {"verdict": "same person", "guardian": Relation.FATHER_OF_SON}
+    assert told == {"verdict": "same person", "guardian": AgentRelation.FATHER_OF_SON}
 
 
 def test_the_sheet_of_names_is_not_personal_in_logs():

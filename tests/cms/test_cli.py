@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 PERSON = holder(1)
 CARD, CERT_NO, NAME = PERSON["ssseef0507"], PERSON["cert_no"], PERSON["ssseef0609"]
 TELLER = {"who": "teller", "at": "ICBC-1"}
+WHO = ("--operator", "x", "--institution", "y")
 DOCUMENT = ["--cert-no", CERT_NO, "--original"]
 
 
@@ -66,17 +67,17 @@ def handed_over(office, tmp_path):
 
 
 def test_from_an_order_to_the_holders_hands(handed_over):
-    shown = json.loads(handed_over("card", "show", CARD, "--json"))
+    shown = json.loads(handed_over("card", "show", CARD, "--json", **TELLER))
     assert (shown["production"], shown["application"]) == ("HANDED_OVER", "NOT_ENABLED")
     assert (shown["issue_date"], shown["valid_until"], shown["bank_code"]) == ("2026-11-01", "2036-11-01", "95588")
-    events = json.loads(handed_over("card", "events", CARD, "--json"))
+    events = json.loads(handed_over("card", "events", CARD, "--json", **TELLER))
     assert [event["event"] for event in events] == ["order", "receive", "hand_over"]
-    person = handed_over("holder", "show", CERT_NO)
+    person = handed_over("holder", "show", CERT_NO, **TELLER)
     assert "suspended" in person
     assert CERT_NO not in person
     assert NAME not in person
     assert json.loads(handed_over("ledger", "verify", "--json")) == {"accounts": 0, "transfers": 0, "entries": 0}
-    assert json.loads(handed_over("ledger", "open", "--json")) == []
+    assert json.loads(handed_over("ledger", "open", "--json", **TELLER)) == []
     assert json.loads(handed_over("audit", "verify", "--json"))["entries"] == 7
 
 
@@ -93,9 +94,9 @@ def test_a_loss_is_reported_and_released(handed_over):
 
 def test_an_account_is_shown_with_its_entries(handed_over):
     with pytest.raises(NotFound, match="no account PA:1"):
-        handed_over("account", "show", "PA:1")
+        handed_over("account", "show", "PA:1", **TELLER)
     post(uuid4(), "contribution", [Move("PREMIUM_IN", "PA:1", 5)])
-    shown = json.loads(handed_over("account", "show", "PREMIUM_IN", "--json"))
+    shown = json.loads(handed_over("account", "show", "PREMIUM_IN", "--json", **TELLER))
     assert (shown["balance_fen"], shown["newest_entries"][0]["amount_fen"]) == (-5, -5)
 
 
@@ -121,7 +122,7 @@ def test_an_order_without_card_numbers_or_days_is_refused_by_row(tmp_path):
 
 
 def test_reads_and_changes_need_a_database(tmp_path):
-    for words in (["card", "show", CARD], ["loss", "temporary", CARD, "--operator", "x", "--institution", "y"]):
+    for words in (["card", "show", CARD, *WHO], ["loss", "temporary", CARD, *WHO]):
         result = CliRunner().invoke(cms, [*words, "--db", str(tmp_path / "absent.sqlite")])
         assert isinstance(result.exception, InputError)
         assert "kaguan cms init" in str(result.exception)

@@ -124,6 +124,7 @@ def test_a_card_is_renewed_near_its_end(town, card, left_days):
 
 
 def test_a_card_is_not_renewed_too_early(town, card):
+    set_region(town.administrator, uuid4(), settings={"go_live_on": "never"})
     expire_soon(181)
     with pytest.raises(NotEligible, match="in the last 180"):
         order_renewal(town.clerk, uuid4(), card_no=card, new=SUCCESSOR)

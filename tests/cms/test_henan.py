@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from defusedxml.ElementTree import fromstring
 from django.core.cache import cache
@@ -14,8 +16,9 @@ from cms.web import Caller, machine
 from kaguan.apdu.errors import InputError
 from kaguan.cms.api.dialects.henan import OPERATIONS
 from kaguan.cms.api.dialects.messages import read_message, written_message
-from kaguan.cms.models import Card, CardEvent, Operator
+from kaguan.cms.models import Card, CardEvent, CardFee, Operator
 from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.services.set_up import set_region
 
 CARD = "990100001"
 RECORDED = f"""\
@@ -69,6 +72,23 @@ def test_a_found_card_is_released(centre):
     for operation in ("领卡启用", "临时挂失", "解除挂失"):
         assert ask(centre, operation) == {"ERR": "00"}
     assert ask(centre, "解除挂失") == {"ERR": "01"}
+
+
+@pytest.mark.acceptance("S0-20")
+def test_a_fee_is_registered_asked_for_and_taken_back(centre, town):
+    for operation in ("领卡启用", "正式挂失"):
+        assert ask(centre, operation) == {"ERR": "00"}
+    paid = RECORDED.replace("</allDsjk>", "<票据号>R7</票据号></allDsjk>").format("交费登记")
+    assert "costs nothing" in tell(centre, paid).content.decode()
+    set_region(town.administrator, uuid4(), settings={"replacement_fee_fen": 2_500})
+    assert ask(centre, "查询交费登记状态") == {"ERR": "00", "交费状态": "0"}
+    assert tell(centre, RECORDED.format("交费登记")).status_code == 422
+    for answer in ("00", "01"):
+        assert f"<ERR>{answer}</ERR>" in tell(centre, paid).content.decode()
+    assert ask(centre, "查询交费登记状态") == {"ERR": "00", "交费状态": "1"}
+    assert ask(centre, "撤销交费登记") == {"ERR": "00"}
+    assert ask(centre, "撤销交费登记") == {"ERR": "01"}
+    assert [fee.state for fee in CardFee.objects.all()] == ["withdrawn"]
 
 
 def test_a_refusal_is_told_in_words(centre):

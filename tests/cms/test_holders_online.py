@@ -110,6 +110,18 @@ def test_a_holder_sees_themselves_alone(portal):
     assert Card.objects.get(pk=OTHER).application == Application.NOT_ENABLED
 
 
+@pytest.mark.acceptance("S4-28")
+def test_the_user_name_is_what_the_region_says(portal):
+    changed = {"online_name": "card number", "online_initial_passwords": ["personal number"]}
+    set_region(portal.administrator, uuid4(), settings=changed)
+    with pytest.raises(NotAllowed):
+        enter(PERSONAL_NUMBER, CERT_NO)
+    assert enter(PERSONAL_NUMBER, CARD).holder_id == Holder.objects.get().pk
+    cancel(portal.clerk, uuid4(), card_no=CARD, reason=CancelReason.LOST)
+    with pytest.raises(NotAllowed):
+        enter(PERSONAL_NUMBER, CARD)
+
+
 def test_no_number_that_is_not_in_the_holders_hands_opens_the_door(portal):
     portal.order(OTHER, OTHER_CERT_NO, "别人")
     for cert_no, password in (

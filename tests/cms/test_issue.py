@@ -230,6 +230,7 @@ def test_a_return_file_has_to_match_the_order(town, change, complaint):
 
 
 @pytest.mark.acceptance("S4-26")
+@pytest.mark.acceptance("S1-36")
 def test_the_pin_is_changed_at_a_designated_site_and_reset_at_an_outlet(town):
     card_no = town.active_card()
     assert record_pin_change(town.cashier, uuid4(), card_no=card_no).pin == Pin.SET

@@ -72,7 +72,7 @@ def delivered(office, tmp_path):
     assert "code        0" in office("request", "may", *PERSON, **TELLER)
     office("request", "make", *PERSON, "--bank-code", "95588", "--original", "--verdict", "same person", **TELLER)
     request_id = request_of()
-    assert str(request_id) in office("request", "list", who="", at="")
+    assert str(request_id) in office("request", "list", **TELLER)
     office("request", "check", request_id, "--failure", "5", **SUPERVISOR)
     office("request", "correct", request_id, **TELLER)
     office("request", "check", request_id, **SUPERVISOR)
@@ -90,7 +90,7 @@ def delivered(office, tmp_path):
     office("stock", "offer", CARD, "--to", "teller2", **TELLER)
     office("stock", "take", CARD, **SECOND_TELLER)
     office("card", "hand-over", CARD, "--verdict", "same person", *DOCUMENT, **SECOND_TELLER)
-    told = json.loads(office("holder", "progress", "--cert-no", CERT_NO, "--json", who="", at=""))
+    told = json.loads(office("holder", "progress", "--cert-no", CERT_NO, "--json", **TELLER))
     assert (told["progress"], told["card_no"]) == ("handed out, not activated", CARD)
     return office
 
@@ -111,7 +111,7 @@ def test_a_card_from_the_wish_to_scrap(delivered):
     with pytest.raises(MayNotHaveCard):
         office("request", "make", *PERSON, "--bank-code", "95588", **TELLER)
     assert json.loads(office("audit", "verify", "--json", who="", at=""))["entries"] > 20
-    events = json.loads(office("card", "events", CARD, "--json", who="", at=""))
+    events = json.loads(office("card", "events", CARD, "--json", **TELLER))
     assert [event["event"] for event in events][:3] == ["order", "batch", "ask_account"]
     assert events[-1]["event"] == "scrap"
 
@@ -200,7 +200,7 @@ def test_the_clock_shows_what_is_due_and_does_it_once(delivered, losses):
     ahead = (timezone.localdate() + timedelta(days=1)).isoformat()
     with pytest.raises(NotEligible, match="not come yet"):
         office("clock", "--for", ahead, **CLOCK)
-    assert office("reminders", who="", at="") == ""
+    assert office("reminders", **TELLER) == ""
 
 
 @pytest.mark.parametrize("lines_read", [1, 3])

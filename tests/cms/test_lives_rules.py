@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaguan.cms.rules.applying import (
-    DEMANDS,
     EXCHANGE_REASON_OF,
     GUARDIANS,
+    REQUIREMENTS,
     Agent,
+    AgentRelation,
     ApplicationWay,
     Damage,
     Obstacle,
+    PersonStanding,
     Presence,
-    Relation,
-    Standing,
     check_presence,
     may_apply,
     may_replace,
@@ -36,8 +36,8 @@ from kaguan.cms.rules.rights import RIGHTS_OF, Right, Role
 from kaguan.cms.rules.timetable import CARD_RULES
 
 HOLDER = Document("01", "990101199003070017", original=True)
-FATHER = Agent("测试人丁", Document("01", "99010119700101001X", original=True), Relation.FATHER_OF_SON)
-READY = Standing(known=True, name_agrees=True)
+FATHER = Agent("测试人丁", Document("01", "99010119700101001X", original=True), AgentRelation.FATHER_OF_SON)
+READY = PersonStanding(known=True, name_agrees=True)
 BARRED = [
     ({"known": False}, "1", Obstacle.NONE),
     ({"name_agrees": False}, "2", Obstacle.NONE),
@@ -57,7 +57,7 @@ def test_the_answers_that_bar_both_kinds_of_application(fact, code, which):
         assert (refusal.value.code, refusal.value.which) == (code, which)
 
 
-@given(st.builds(Standing, **{field.name: st.booleans() for field in fields(Standing)}))
+@given(st.builds(PersonStanding, **{field.name: st.booleans() for field in fields(PersonStanding)}))
 def test_nobody_may_both_apply_and_replace_and_the_first_obstacle_is_told(standing):
     first, second = may_apply(standing), may_replace(standing)
     assert not (first.code == "0" and second.code == "0")
@@ -78,7 +78,7 @@ def presence(way: ApplicationWay, **changes) -> Presence:
 
 @pytest.mark.parametrize("way", ApplicationWay)
 def test_each_way_of_applying_asks_for_what_its_row_says(way):
-    demand = DEMANDS[way]
+    demand = REQUIREMENTS[way]
     kind = min(demand.kinds)
     check_presence(presence(way), HOLDER, kind=kind, minor=False)
     check_presence(presence(way), HOLDER, kind=kind, minor=True)
@@ -98,11 +98,11 @@ def test_each_way_of_applying_asks_for_what_its_row_says(way):
             check_presence(presence(way, **change), HOLDER, kind=place, minor=False)
 
 
-@pytest.mark.parametrize("relation", Relation)
+@pytest.mark.parametrize("relation", AgentRelation)
 @pytest.mark.parametrize("way", [ApplicationWay.PERSON, ApplicationWay.PROXY, ApplicationWay.ONLINE])
 def test_for_a_minor_only_a_guardian_applies(way, relation):
     asked = presence(way, agent=replace(FATHER, relation=relation))
-    kind = min(DEMANDS[way].kinds)
+    kind = min(REQUIREMENTS[way].kinds)
     if relation in GUARDIANS:
         check_presence(asked, HOLDER, kind=kind, minor=True)
     else:
@@ -191,18 +191,18 @@ def test_every_damage_has_a_reason_for_exchange(damage):
 
 
 def test_time_rules_name_events_of_the_tables():
-    events = {row.event: row for row in APPLICATION.transitions}
     known = APPLICATION.events() | PRODUCTION.events() | BANK_FUNCTION.events() | PIN.events()
     for rule in CARD_RULES:
         assert rule.since <= known
         if rule.event:
-            assert rule.states <= events[rule.event].sources
-            assert events[rule.event].right in RIGHTS_OF[Role.CLOCK]
+            (row,) = (row for row in rule.axis.transitions if row.event == rule.event)
+            assert rule.states <= row.sources
+            assert row.right in RIGHTS_OF[Role.CLOCK]
 
 
 def test_a_region_without_a_rule_says_none():
-    rules = {rule.name: rule.days(DEFAULT_REGION) for rule in CARD_RULES}
-    assert [name for name, days in rules.items() if days is None] == [
+    rules = {rule.name: rule.spans(DEFAULT_REGION) for rule in CARD_RULES}
+    assert [name for name, spans in rules.items() if not spans] == [
         "temporary loss becomes formal",
         "formal loss ends the card",
     ]

@@ -16,17 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cms.neighbours import neighbour_at
+from cms.timing import days_ago
 from cms.town import BANK, shown
 from kaguan.cms.models import AuditEntry, BankEndpoint, Card, CardEvent, Notice
 from kaguan.cms.notifying.delivery import Round, deliver_due
 from kaguan.cms.rules.notices import MOST_ATTEMPTS, NoticeState, state_after, wait_after
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.services.clock_run import run_day
 from kaguan.cms.services.loss import release_loss, report_formal_loss, report_temporary_loss
 from kaguan.cms.services.outbox import register_endpoint, take_back_loss
 from kaguan.vault.secret import Secret
 
-CARD = "990100001"
+CARD, WAITING, OTHER_CERT_NO = "990100001", "990100002", "990101198811110028"
 KEY = bytes(range(32))
 
 
@@ -204,3 +206,14 @@ def test_every_answer_leads_somewhere_and_waits_grow(attempts, status):
     state = state_after(status, attempts)
     assert (state is NoticeState.DELIVERED) == (status is not None and 200 <= status <= 299)
     assert state is not NoticeState.WAITING or attempts < MOST_ATTEMPTS
+
+
+@pytest.mark.acceptance("S4-33")
+def test_a_bank_hears_whose_card_waits_to_be_activated(bank, town):
+    town.order(WAITING, OTHER_CERT_NO, "测试人乙")
+    town.receive(WAITING, OTHER_CERT_NO, "测试人乙")
+    town.hand_over(WAITING, OTHER_CERT_NO)
+    for days, event in ((30, "remind_activation"), (90, "overdue_activation")):
+        days_ago(WAITING, "hand_over", days)
+        assert len(list(run_day(town.clock, timezone.localdate()))) == 1
+        assert Notice.objects.latest("number").content["event"] == event

@@ -133,6 +133,7 @@ def test_a_forged_card_is_unmasked_before_anything_else(counter):
 
 
 @pytest.mark.acceptance("S4-26")
+@pytest.mark.acceptance("S1-36")
 def test_the_holder_changes_the_pin_at_the_terminal_of_a_designated_site(counter):
     card = counter.active()
     assert counter.pharmacy.change_pin(card, uuid4(), FIRST_PIN, NEW_PIN).pin == PinState.SET

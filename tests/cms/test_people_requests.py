@@ -45,6 +45,7 @@ from kaguan.cms.services.activation import entry, evidence, old_card, online, vi
 from kaguan.cms.services.approvals import asking, deciding
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
+from kaguan.cms.services.orders import Ending, NewCard
 from kaguan.cms.services.people import enrolment, guardians, photos, reading
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
@@ -153,6 +154,7 @@ def case_open(town, request_id):
     ChipCase.objects.create(case_id=ASKED_CASE, card_id=CARD, **said, at=at, seen_at=at)
 
 
+SUCCESSOR = NewCard("990100002", "R1", date(2026, 3, 1), date(2036, 3, 1))
 CASES = [
     (enrolment.enrol, "clerk", nothing, {"cert_type": "01", "cert_no": CHILD, "name": "童", "facts": {}}),
     (enrolment.edit_person, "clerk", somebody, {"holder_id": me, "facts": {"phone": "19900000000"}}),
@@ -169,6 +171,8 @@ CASES = [
     (asking.ask_unlock, "clerk", in_state(Application.LOCKED), {**ON_CARD, **FOR}),
     (asking.ask_cancellation, "clerk", active, {**ON_CARD, "code": CancelReason.DEATH, **FOR}),
     (asking.ask_settlement, "clerk", case_open, {"case_id": ASKED_CASE, "remedy": Remedy.EXPLAINED, **FOR}),
+    (asking.ask_new_card, "clerk", active,
+     {**ON_CARD, "ending": Ending.EXCHANGE, "code": "02", "new": SUCCESSOR, **FOR}),
     (deciding.approve, "supervisor", correction_asked, {"approval_id": ASKED}),
     (deciding.reject, "supervisor", correction_asked, {"approval_id": ASKED, "why": "no"}),
     (entry.confirm_activation, "teller", begun, {}),

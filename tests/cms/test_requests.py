@@ -37,7 +37,10 @@ from kaguan.cms.rules.refusals import IdempotencyConflict, IllegalTransition, No
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
+    browsing,
     contributions,
+    deadlines,
+    fees,
     issue,
     load,
     lock,
@@ -54,6 +57,7 @@ from kaguan.cms.services import (
     sampling,
     set_up,
     stock,
+    temporary,
 )
 from kaguan.cms.services.case import Actor
 from kaguan.vault.secret import Secret
@@ -248,6 +252,17 @@ QUESTIONS = {
     looking.look_at_card_of,
     looking.look_at_cards,
     looking.look_at_life,
+    deadlines.overdue_orders,
+    fees.look_at_fees,
+    temporary.use_temporary_card,
+    browsing.show_card,
+    browsing.show_life,
+    browsing.show_holder,
+    browsing.show_progress,
+    browsing.show_account,
+    browsing.list_requests,
+    browsing.list_reminders,
+    browsing.list_transfers,
 }
 
 

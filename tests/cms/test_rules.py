@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cms.regions import rules_of
 from kaguan.cms.rules.axis import Axis, Transition, validate
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document, mask_name, mask_number, mask_text
 from kaguan.cms.rules.guards import GUARDS, Circumstances, Guard, Verdict
 from kaguan.cms.rules.lifecycle import (
@@ -35,7 +36,7 @@ from kaguan.cms.rules.refusals import (
     NotMedical,
     RuleTableError,
 )
-from kaguan.cms.rules.regions import DEFAULT_REGION, SAMPLE_CITY, InstitutionKind, read_region
+from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, read_region
 from kaguan.cms.rules.rights import RIGHTS_OF, Right, Role
 
 WILLING = Circumstances(
@@ -125,10 +126,12 @@ UNWILLING = {
     Guard.NOT_DELIVERED: {"delivered": True},
     Guard.PREDECESSOR_CLOSED: {"predecessor_open": True},
     Guard.NOT_EXPIRED: {"expired": True},
-    Guard.RELEASE_ALLOWED: {"region": SAMPLE_CITY},
+    Guard.RELEASE_ALLOWED: {"region": rules_of("990100")},
     Guard.RESETS_LEFT: {"pin_resets_done": 10},
     Guard.NO_RESETS_LEFT: {"pin_resets_done": 0},
     Guard.GUARDIAN_PRESENT: {"guardian_needed": True},
+    Guard.PAPERS_SHOWN: {"papers_missing": (DocumentCopy.BANK_CARD,)},
+    Guard.BANK_SIDE_HERE: {"outlet_bank_code": "95599"},
     Guard.CARD_ENDED: {"application_ended": False},
     Guard.CARD_LIVES: {"application_ended": True},
     Guard.TIME_PASSED: {"days_passed": 9},
@@ -266,7 +269,7 @@ def test_sites_that_may_not_take_the_wallet(kind, designated, blacklisted, compl
 
 @pytest.mark.acceptance("S0-20")
 def test_a_region_is_its_settings():
-    assert read_region(SAMPLE_CITY.settings()) == SAMPLE_CITY
+    assert read_region(rules_of("990100").settings()) == rules_of("990100")
     assert read_region({"name": "x", "temporary_loss_days": 3}).temporary_loss_days == 3
     for wrong in (
         {"name": "x", "colour": 1},
@@ -284,7 +287,7 @@ def test_a_region_is_its_settings():
 @pytest.mark.acceptance("S4-24")
 @pytest.mark.acceptance("S4-25")
 def test_the_pin_is_asked_in_clinics_and_pharmacies_only():
-    asked = {kind for kind in InstitutionKind if SAMPLE_CITY.asks_pin_at(kind)}
+    asked = {kind for kind in InstitutionKind if rules_of("990100").asks_pin_at(kind)}
     assert asked == {InstitutionKind.CLINIC, InstitutionKind.PHARMACY}
 
 

@@ -28,7 +28,6 @@ from kaguan.cms.cli import cms
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Card, Receipt
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, ProofFailed
-from kaguan.cms.rules.regions import SAMPLE_CITY
 from kaguan.cms.services.contributions import credit_contribution
 from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.lock import lock
@@ -44,6 +43,7 @@ from postgres import server
 pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgresql")]
 
 CARD = "990100001"
+WHO = ("--operator", "x", "--institution", "y")
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def test_a_commit_whose_answer_was_lost_is_answered_by_its_receipt(lasting_town,
 
 def test_no_server_at_the_address(own_store, tmp_path):
     address = f"postgresql://clerk@/kaguan?host={tmp_path}"
-    for words in (["card", "show", CARD], ["init", address], ["audit", "verify"]):
+    for words in (["card", "show", CARD, *WHO], ["init", address], ["audit", "verify"]):
         error = CliRunner().invoke(cms, words, env={"KAGUAN_DB": address}).exception
         assert isinstance(error, DatabaseGone)
         assert error.exit_code == 5
@@ -252,7 +252,7 @@ def test_programs_that_open_a_new_database_together_migrate_it_once(own_store):
 
 def test_of_two_who_found_the_system_at_once_one_does(own_store):
     def start(name):
-        return found(uuid4(), region_code="990100", region=SAMPLE_CITY, authority="SSB", administrator=name)
+        return found(uuid4(), region_code="990100", authority="SSB", administrator=name)
 
     outcomes = at_once(*(lambda name=name: start(name) for name in ("one", "two", "three")))
     assert sum(isinstance(outcome, DuplicateRequest) for outcome in outcomes) == 2

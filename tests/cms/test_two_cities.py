@@ -100,6 +100,25 @@ def test_a_loss_is_released_in_the_one_and_lapses_sooner_in_the_other(qingdao, n
     assert release_loss(teller, uuid4(), card_no="990100002", document=document).application == "1"
 
 
+def test_to_open_a_city_is_a_right_of_its_own(qingdao, neighbour):
+    """Whoever founded the system has it; an administrator of a city that was opened does not, nor a new one here."""
+    with pytest.raises(NotAllowed, match="no right to open regions"):
+        open_region(neighbour, uuid4(), code="990100", authority="Y", administrator="y")
+    colleague = {"code": "qd2", "name": "c", "institution": "QD", "roles": [Role.ADMINISTRATOR]}
+    register_operator(qingdao, uuid4(), **colleague)
+    with pytest.raises(NotAllowed, match="no right to open regions"):
+        open_region(Actor("qd2", "QD"), uuid4(), code="990100", authority="Y", administrator="y")
+    assert open_region(qingdao, uuid4(), code="990100", authority="Y", administrator="y").code == "990100"
+
+
+@pytest.mark.acceptance("S0-26")
+def test_anybody_can_be_told_the_first_password_of_a_citys_card(qingdao, neighbour):
+    set_region(neighbour, uuid4(), settings={"online_initial_passwords": ["personal number"]})
+    told = {code: region_record(code, timezone.localdate()) for code in (QINGDAO, NEIGHBOUR)}
+    assert told[QINGDAO]["online_initial_passwords"]["value"] == ["card number", "personal number"]
+    assert told[NEIGHBOUR]["online_initial_passwords"]["value"] == ["personal number"]
+
+
 @pytest.mark.acceptance("S3-4")
 @pytest.mark.acceptance("S4-35")
 def test_a_month_is_shared_out_by_the_rules_of_that_month(qingdao):

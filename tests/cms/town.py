@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from cms.timing import the_clock
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.regions import SAMPLE_CITY, InstitutionKind
+from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.contributions import credit_contribution
@@ -124,7 +124,7 @@ def return_row(card_no: str, cert_no: str = CERT_NO, name: str = NAME) -> Return
 
 def found_town() -> Town:
     """Leave the town on the books."""
-    administrator = found(uuid4(), region_code="990100", region=SAMPLE_CITY, authority="SSB", administrator="admin")
+    administrator = found(uuid4(), region_code="990100", authority="SSB", administrator="admin")
 
     def open_site(code, kind, bank_code=""):
         medical = kind in {InstitutionKind.CLINIC, InstitutionKind.PHARMACY}

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, Town, shown
 from kaguan.cms.models import Holder, Region
-from kaguan.cms.rules.applying import Agent, ApplicationWay, Presence, Relation, RequestKind
+from kaguan.cms.rules.applying import Agent, AgentRelation, ApplicationWay, Presence, RequestKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.personal import Relation as Guardianship
+from kaguan.cms.rules.personal import Relation
 from kaguan.cms.services.people.guardians import register_guardian
 from kaguan.cms.services.production import RequestRow, order_requests
 from kaguan.cms.services.requests import Applicant, Wish, apply, check_request
@@ -22,7 +22,7 @@ SECOND_CERT_NO, SECOND_NAME = "990101198811110028", "测试人乙"
 ADULT = Applicant("01", CERT_NO, NAME)
 SECOND = Applicant("01", SECOND_CERT_NO, SECOND_NAME)
 CHILD_NAME = "测试童"
-FATHER = Agent("测试人丁", Document("01", "99010119700101001X", original=True), Relation.FATHER_OF_SON)
+FATHER = Agent("测试人丁", Document("01", "99010119700101001X", original=True), AgentRelation.FATHER_OF_SON)
 NEW = Wish(RequestKind.NEW, BANK)
 
 
@@ -38,7 +38,7 @@ def enrol(applicant: Applicant = ADULT, region: str = "990100") -> Holder:
 
 def under_guard(town: Town, ward: Holder) -> int:
     """Leave the father registered as the person's guardian; return the guardian's number."""
-    father = {"relation": Guardianship.FATHER, "name": FATHER.name, "document": FATHER.document}
+    father = {"relation": Relation.FATHER, "name": FATHER.name, "document": FATHER.document}
     return register_guardian(town.clerk, uuid4(), holder_id=ward.pk, **father).guardian_id
 
 

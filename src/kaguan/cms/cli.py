@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import click
@@ -17,9 +18,23 @@ from kaguan.cms.activating.cli import activation
 from kaguan.cms.applying import cli as applying
 from kaguan.cms.applying.cli import names_agent
 from kaguan.cms.approving.cli import approval
-from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
+from kaguan.cms.asking.cli import (
+    Look,
+    Question,
+    Request,
+    asks,
+    changes,
+    existing_file,
+    looks,
+    names_channel,
+    names_urgency,
+    require_text,
+    shows_document,
+    shows_papers,
+)
 from kaguan.cms.auditing.cli import audit
 from kaguan.cms.blacklisting.cli import blacklist
+from kaguan.cms.charging import cli as charging
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
@@ -27,12 +42,15 @@ from kaguan.cms.notifying.cli import outbox
 from kaguan.cms.people.cli import person
 from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
-from kaguan.cms.rules.applying import Agent
-from kaguan.cms.rules.choices import InstitutionKind
+from kaguan.cms.rules.applying import EXCHANGE_REASON_OF, Agent
+from kaguan.cms.rules.care import CARE
+from kaguan.cms.rules.choices import DocumentCopy, InstitutionKind
+from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
 from kaguan.cms.rules.rights import Level, Role
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.safekeeping import cli as safekeeping
 from kaguan.cms.serving.cli import serve
 from kaguan.cms.settling.cli import case_
@@ -142,14 +160,15 @@ def order() -> None:
 
 @order.command("record")
 @click.argument("order_zip", type=existing_file)
+@names_urgency
 @changes
-def order_record(request: Request, order_zip: Path) -> None:
+def order_record(request: Request, order_zip: Path, urgency: Urgency) -> None:
     """Put the factory order ORDER_ZIP on the books."""
     from kaguan.cms.order_rows import read_order_rows
     from kaguan.cms.services.orders import order_cards
 
     order_no, rows = read_order_rows(order_zip)
-    request.show(order_cards(request.actor, request.request_id, order_no=order_no, rows=rows))
+    request.show(order_cards(request.actor, request.request_id, order_no=order_no, rows=rows, urgency=urgency))
 
 
 @cms.group()
@@ -178,22 +197,30 @@ def card() -> None:
 
 @card.command("show")
 @click.argument("card_no")
-@asks
-def card_show(question: Question, card_no: str) -> None:
+@looks
+def card_show(look: Look, card_no: str) -> None:
     """Show where card CARD_NO stands."""
-    from kaguan.cms.queries import card_record
+    from kaguan.cms.services.browsing import show_card
 
-    question.show(card_record(card_no))
+    look.show(show_card(look.actor, look.request_id, card_no=card_no))
 
 
 @card.command("events")
 @click.argument("card_no")
-@asks
-def card_events_(question: Question, card_no: str) -> None:
+@looks
+def card_events_(look: Look, card_no: str) -> None:
     """Show every step in the life of card CARD_NO."""
-    from kaguan.cms.queries import card_events
+    from kaguan.cms.services.browsing import show_life
 
-    question.show(card_events(card_no))
+    look.show(show_life(look.actor, look.request_id, card_no=card_no))
+
+
+@card.command("care")
+def card_care() -> None:
+    """Show how a holder keeps a card well, and which exchange follows when it was not."""
+    for one in CARE:
+        reason = EXCHANGE_REASON_OF[one.prevents]
+        click.echo(f"{one.rule}, or: {one.prevents} (exchange reason {reason} {reason.name})")
 
 
 @card.command("hand-over")
@@ -228,34 +255,45 @@ def loss() -> None:
 
 @loss.command("temporary")
 @click.argument("card_no")
+@names_channel
 @changes
-def loss_temporary(request: Request, card_no: str) -> None:
+def loss_temporary(request: Request, card_no: str, channel: Channel | None) -> None:
     """Report card CARD_NO lost for the time being."""
     from kaguan.cms.services.loss import report_temporary_loss
 
-    request.show(report_temporary_loss(request.actor, request.request_id, card_no=card_no))
+    request.show(report_temporary_loss(request.actor, request.request_id, card_no=card_no, channel=channel))
 
 
 @loss.command("formal")
 @click.argument("card_no")
 @shows_document
+@shows_papers
+@names_channel
 @changes
-def loss_formal(request: Request, card_no: str, document: Document) -> None:
+def loss_formal(
+    request: Request,
+    card_no: str,
+    document: Document,
+    papers: tuple[DocumentCopy, ...],
+    channel: Channel | None,
+) -> None:
     """Report card CARD_NO formally lost."""
     from kaguan.cms.services.loss import report_formal_loss
 
-    request.show(report_formal_loss(request.actor, request.request_id, card_no=card_no, document=document))
+    shown: dict[str, Any] = {"document": document, "papers": papers, "channel": channel}
+    request.show(report_formal_loss(request.actor, request.request_id, card_no=card_no, **shown))
 
 
 @loss.command("release")
 @click.argument("card_no")
 @shows_document
+@names_channel
 @changes
-def loss_release(request: Request, card_no: str, document: Document) -> None:
+def loss_release(request: Request, card_no: str, document: Document, channel: Channel | None) -> None:
     """Give the found card CARD_NO back to use."""
     from kaguan.cms.services.loss import release_loss
 
-    request.show(release_loss(request.actor, request.request_id, card_no=card_no, document=document))
+    request.show(release_loss(request.actor, request.request_id, card_no=card_no, document=document, channel=channel))
 
 
 @cms.group()
@@ -265,12 +303,12 @@ def holder() -> None:
 
 @holder.command("show")
 @click.argument("number")
-@asks
-def holder_show(question: Question, number: str) -> None:
+@looks
+def holder_show(look: Look, number: str) -> None:
     """Show the person with this NUMBER in the books or on the identity document."""
-    from kaguan.cms.queries import holder_record
+    from kaguan.cms.services.browsing import show_holder
 
-    question.show(holder_record(number))
+    look.show(show_holder(look.actor, look.request_id, number=number))
 
 
 @cms.group()
@@ -280,12 +318,12 @@ def account() -> None:
 
 @account.command("show")
 @click.argument("code")
-@asks
-def account_show(question: Question, code: str) -> None:
+@looks
+def account_show(look: Look, code: str) -> None:
     """Show the account CODE, such as PA:1 or PURSE:A000F9XV3, with its newest entries."""
-    from kaguan.cms.queries import account_record
+    from kaguan.cms.services.browsing import show_account
 
-    question.show(account_record(code))
+    look.show(show_account(look.actor, look.request_id, code=code))
 
 
 @cms.group()
@@ -303,16 +341,17 @@ def ledger_verify(question: Question) -> None:
 
 
 @ledger.command("open")
-@asks
-def ledger_open(question: Question) -> None:
+@looks
+def ledger_open(look: Look) -> None:
     """Show every load and purchase that is neither confirmed nor cancelled."""
-    from kaguan.cms.queries import open_reservations
+    from kaguan.cms.services.browsing import list_transfers
 
-    question.show(open_reservations())
+    look.show(list_transfers(look.actor, look.request_id))
 
 
 for group, commands in (
     (card, (*counter.ON_CARDS, *ending.ON_CARDS)),
+    (order, charging.ON_ORDERS),
     (stock, keeping.ON_STOCK),
     (holder, (*applying.ON_HOLDERS, *privacy.ON_HOLDERS)),
     (loss, ending.ON_LOSS),
@@ -320,7 +359,7 @@ for group, commands in (
     (counter.replacement, ending.ON_REPLACEMENTS),
     (cms, (region, person, approval, access, activation, outbox, serve, audit, *safekeeping.COMMANDS)),
     (cms, (case_, blacklist)),
-    (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
+    (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *charging.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:
         group.add_command(command)

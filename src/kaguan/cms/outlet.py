@@ -28,6 +28,7 @@ from kaguan.cms.counter.readback import chip_state, compare
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application, LockReason
 from kaguan.cms.rules.purchases import Item
@@ -73,7 +74,9 @@ class PinTries:
 class Outlet(Desk):
     """Everything that is done at a counter with a card in its reader."""
 
-    def activate(self, link: Link, request_id: UUID, document: Document) -> ActivationState:
+    def activate(
+        self, link: Link, request_id: UUID, document: Document, papers: Sequence[DocumentCopy] = ()
+    ) -> ActivationState:
         """The card in the reader is in normal use, and says so on its chip.
 
         Asked again under the same id it is told what became of it; one whose answer was lost is recovered first.
@@ -88,7 +91,14 @@ class Outlet(Desk):
             self,
             link,
             request_id,
-            lambda card_no, chip: activate(self.actor, request_id, card_no=card_no, document=document, chip=chip),
+            lambda card_no, chip: activate(
+                self.actor,
+                request_id,
+                card_no=card_no,
+                document=document,
+                papers=[DocumentCopy.SOCIAL_CARD, *papers],
+                chip=chip,
+            ),
         )
 
     def activate_at_centre(
@@ -182,7 +192,9 @@ class Outlet(Desk):
         identity, _ = self.identify(link)
         self.with_pin(link, identity.card_no, request_id, verify_pin(pin))
 
-    def unblock_pin(self, link: Link, request_id: UUID, document: Document, new: Pin) -> CardState:
+    def unblock_pin(
+        self, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[DocumentCopy] = ()
+    ) -> CardState:
         """The card has the new PIN and all its tries.
 
         Asked again after a crash between books and chip, it goes on with the chip.
@@ -191,7 +203,7 @@ class Outlet(Desk):
             RuleBroken: as `services.pin.reset_pin`, before the card is touched.
             LinkError: nobody knows whether the card took it; its case is open until it has.
         """
-        return pins.give_new(self, link, request_id, document, new)
+        return pins.give_new(self, link, request_id, document, new, papers)
 
     def restore_pin(self, link: Link, request_id: UUID, document: Document) -> CardState:
         """The card with the blocked PIN has all its tries, and the PIN that it had. Raises as `unblock_pin`, and as

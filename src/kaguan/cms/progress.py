@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
+from kaguan.cms.models.lives import OPEN_REQUEST
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.documents import mask_number
@@ -10,15 +13,15 @@ from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.production import CheckFailure, Production
 from kaguan.cms.rules.progress import Progress, progress_of
 from kaguan.cms.rules.refusals import NotFound
-from kaguan.cms.services.requests import OPEN
 
 
-def progress_record(cert_type: str, cert_no: str) -> Record:
+def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | None = None) -> Record:
     """Return how far the person's newest card or open request is, with reminders and temporary card.
 
-    Refuses with NotFound when nobody has that document.
+    Refuses with NotFound when nobody of the regions (`within`, else of any) has that document.
     """
-    holder = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk").first()
+    known = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk")
+    holder = (known if within is None else known.filter(region__in=within)).first()
     if holder is None:
         raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
     request = CardRequest.objects.filter(holder=holder).order_by("-applied_at").first()
@@ -26,7 +29,7 @@ def progress_record(cert_type: str, cert_no: str) -> Record:
     record: Record = {"progress": Progress.NONE.value}
     if card is not None:
         record = {"progress": progress_of(card.production, card.application).value, "card_no": card.card_no}
-    if request is not None and (request.stage in OPEN or card is None):
+    if request is not None and (request.stage in OPEN_REQUEST or card is None):
         record = {"progress": progress_of(request.stage).value, "card_request": str(request.pk)}
     slip = TemporaryCard.objects.filter(holder=holder).order_by("-issued_on").first()
     return {
@@ -37,9 +40,11 @@ def progress_record(cert_type: str, cert_no: str) -> Record:
     }
 
 
-def open_requests() -> list[Record]:
-    """Return every request that is not ordered yet, oldest first; people stand as numbers in it."""
-    waiting = CardRequest.objects.filter(stage__in=OPEN).order_by("applied_at")
+def open_requests(*, within: Collection[str] | None = None) -> list[Record]:
+    """Return every request of the regions that is not ordered yet, oldest first; people stand as numbers in it."""
+    waiting = CardRequest.objects.filter(stage__in=OPEN_REQUEST).order_by("applied_at")
+    if within is not None:
+        waiting = waiting.filter(region__in=within)
     return [
         {
             "card_request": str(request.pk),
@@ -56,9 +61,11 @@ def open_requests() -> list[Record]:
     ]
 
 
-def open_reminders() -> list[Record]:
-    """Return every reminder whose card still waits to be activated, oldest first."""
+def open_reminders(*, within: Collection[str] | None = None) -> list[Record]:
+    """Return every reminder of the regions whose card still waits to be activated, oldest first."""
     waiting = Reminder.objects.filter(card__application=Application.NOT_ENABLED).select_related("card").order_by("id")
+    if within is not None:
+        waiting = waiting.filter(card__region__in=within)
     return [
         {
             "card_no": reminder.card.card_no,

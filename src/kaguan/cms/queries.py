@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from django.db.models import Q
@@ -68,15 +69,18 @@ def card_events(card_no: str) -> list[Record]:
     ]
 
 
-def holder_record(number: str) -> Record:
+def holder_record(number: str, *, within: Collection[str] | None = None) -> Record:
     """Return the person with that number in the books or on the identity document; refuse with NotFound.
+
+    Those of other regions than `within` are not found.
 
     The medical account is in normal use while one of the person's cards is.
     """
     if number.isascii() and number.isdigit() and len(number) < 14:
-        holder = Holder.objects.select_related("region").filter(pk=number).first()
+        known = list(Holder.objects.select_related("region").filter(pk=number))
     else:
-        holder = _PERSON.first(cert_no=number)
+        known = _PERSON.all(cert_no=number)
+    holder = next((one for one in known if within is None or one.region_id in within), None)
     if holder is None:
         raise NotFound(f"no person {mask_number(number)} is on the books")
     cards = {card_no: Application(state).name for card_no, state in _CARDS.all(holder=holder.pk)}

@@ -10,20 +10,42 @@ from typing import Final
 from uuid import UUID
 
 from kaguan.apdu.errors import OrderError
+from kaguan.cms.rules.applying import GUARDIANS, Agent
+from kaguan.cms.rules.documents import Document
 from kaguan.cms.services.production import RequestRow
 from kaguan.cms.services.requests import Applicant
 
 APPLICANT_COLUMNS: Final = ("cert_type", "cert_no", "name")
+GUARDIAN_COLUMNS: Final = ("guardian_name", "guardian_cert_type", "guardian_cert_no", "guardian_relation")
 REQUEST_COLUMNS: Final = ("card_request_id", "card_no", "issue_date", "valid_until", "bank_card_no")
 
 
 def read_applicants(path: Path) -> list[Applicant]:
-    """Return the people of the sheet.
+    """Return the people of the sheet; it may have the columns of guardians too, filled in for minors.
+
+    A unit that names a guardian says by it that it saw the guardian's original document.
 
     Raises:
-        OrderError: the sheet has other columns, or a row that leaves one out; with file and line.
+        OrderError: the sheet has other columns, a row that leaves one out, or an unknown relation; with file and line.
     """
-    return [Applicant(*cells) for _, cells in _rows(path, APPLICANT_COLUMNS, optional=0)]
+    people = []
+    for line, (cert_type, cert_no, name, *guardian) in _rows(path, APPLICANT_COLUMNS, more=GUARDIAN_COLUMNS):
+        try:
+            people.append(Applicant(cert_type, cert_no, name, _guardian(guardian)))
+        except ValueError:
+            known = ", ".join(relation.name.lower() for relation in GUARDIANS)
+            raise OrderError(f"the guardian's relation is none of {known}", file=path.name, line=line) from None
+    return people
+
+
+def _guardian(cells: list[str]) -> Agent | None:
+    if not any(cells):
+        return None
+    name, cert_type, cert_no, relation = cells
+    relations = {one.name.lower(): one for one in GUARDIANS}
+    if relation not in relations:
+        raise ValueError(relation)
+    return Agent(name, Document(cert_type, cert_no, original=True), relations[relation])
 
 
 def read_request_rows(path: Path) -> list[RequestRow]:
@@ -42,16 +64,19 @@ def read_request_rows(path: Path) -> list[RequestRow]:
     return rows
 
 
-def _rows(path: Path, columns: tuple[str, ...], *, optional: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row; the last `optional` cells may be empty."""
+def _rows(
+    path: Path, columns: tuple[str, ...], *, optional: int = 0, more: tuple[str, ...] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row; the last `optional` ones, and those of `more` columns, may be empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            if tuple(next(reader, ())) != columns:
+            head = tuple(next(reader, ()))
+            if head not in {columns, columns + more}:
                 raise OrderError(f"the columns have to be {', '.join(columns)}", file=path.name, line=1)
             for cells in reader:
                 needed = cells[: len(columns) - optional]
-                if len(cells) != len(columns) or not all(needed):
+                if len(cells) != len(head) or not all(needed):
                     raise OrderError(f"the row needs {', '.join(columns)}", file=path.name, line=reader.line_num)
                 yield reader.line_num, cells
     except (UnicodeDecodeError, csv.Error) as error:

@@ -20,9 +20,12 @@ from kaguan.cms.models import Card
 from kaguan.cms.order_rows import read_order_rows
 from kaguan.cms.outlet import Outlet
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.cms.services import contributions, issue, load, loss, orders, stock
+from kaguan.cms.services import contributions, fees, issue, load, loss, orders, stock
+from kaguan.cms.services.approvals.asking import ask_new_card
+from kaguan.cms.services.approvals.deciding import approve
 from kaguan.cms.services.case import Actor
 from kaguan.demo import screen
 from kaguan.demo.screen import fact, refused, yuan
@@ -234,16 +237,9 @@ class Story:
         old_no, new_no = self.player.holder.card_no, self._free_card_no()
         columns = {**self.player.holder.columns, "ssseef0507": new_no, "data_seq": "000001"}
         name = self.player.name._replace(batch=f"R{self.player.name.batch[1:]}")
-        orders.order_replacement(
-            self.town.clerk,
-            uuid4(),
-            card_no=old_no,
-            new_card_no=new_no,
-            order_no=name.batch,
-            issue_date=_day(columns["ssseef0505"]),
-            valid_until=_day(columns["ssseef0506"]),
-            bank_card_no=columns["bank_card_no"],
-        )
+        days = _day(columns["ssseef0505"]), _day(columns["ssseef0506"])
+        self._pay_for_another()
+        self._agree_on(old_no, orders.NewCard(new_no, name.batch, *days, columns["bank_card_no"]))
         fact(f"replacement {new_no} is ordered; the old card is cancelled before the new one lives")
         order = self.stage.out / "replacement.zip"
         with whole_file(order) as file:
@@ -260,6 +256,21 @@ class Story:
         moved = counter.carry_over(self.card, uuid4(), NEW_PIN)
         left = accounts.balance(accounts.purse_account(old_no))
         fact(f"activated; {yuan(moved.amount_fen)} have followed onto {new_no}, {yuan(left)} are left on {old_no}")
+
+    def _pay_for_another(self) -> None:
+        """The fee for a card in place of a lost one is registered, and paid."""
+        fee_id, shown = uuid4(), self.player.document
+        person = {"cert_type": shown.cert_type, "cert_no": shown.cert_no}
+        due = fees.register_fee(self.town.clerk, fee_id, kind=FeeKind.LOST, **person)
+        fees.pay_fee(self.town.clerk, uuid4(), fee_id=fee_id, receipt_no="R-1")
+        fact(f"the fee of {yuan(due.amount_fen)} is paid")
+
+    def _agree_on(self, old_no: str, new: orders.NewCard) -> None:
+        """Two people have agreed that the card is made again: one asked, the other approved."""
+        asked_id, reason = uuid4(), "lost, and the fee is paid"
+        ask_new_card(self.town.clerk, asked_id, card_no=old_no, ending=orders.Ending.REPLACE, new=new, reason=reason)
+        approve(self.town.supervisor, uuid4(), approval_id=asked_id)
+        fact("asked for by one, approved by another")
 
     @property
     def card_path(self) -> Path:

@@ -18,6 +18,7 @@ class Town:
     """Who acts in the demo."""
 
     clerk: Actor
+    supervisor: Actor
     teller: Actor
     other_bank_teller: Actor
     pharmacist: Actor
@@ -48,6 +49,7 @@ def found_town(region: str, bank: str) -> Town:
     open_site("PHARMACY-1", "designated pharmacy", InstitutionKind.PHARMACY)
     return Town(
         clerk=employ("clerk", "SSB", Role.AUTHORITY_CLERK),
+        supervisor=employ("supervisor", "SSB", Role.AUTHORITY_SUPERVISOR),
         teller=employ("teller", f"{bank}-1", Role.OUTLET_TELLER),
         other_bank_teller=employ("other-teller", f"{OTHER_BANK}-1", Role.OUTLET_TELLER),
         pharmacist=employ("pharmacist", "PHARMACY-1", Role.CASHIER),

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
-from kaguan.cms.rules.applying import Agent, Relation
+from kaguan.cms.rules.applying import Agent, AgentRelation
+from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.vault.secret import Secret
 
@@ -40,10 +42,6 @@ Number = BeforeValidator(_number)
 """After the bounds of the number, or its description loses them."""
 
 HolderId = Annotated[int, Field(ge=1, lt=2**63), Number]
-AgentRelation = Annotated[
-    Relation, WithJsonSchema({"type": "string", "enum": [relation.value for relation in Relation]})
-]
-"""Described in place: a guardian on the books has relations of another list, by the same name."""
 
 
 def _day(value: object) -> object:
@@ -62,9 +60,9 @@ class Strict(BaseModel):
 
 
 class DocumentShown(Strict):
-    """An identity document on the counter."""
+    """An identity document on the counter; kind SC is a social security card, where the region takes it as one."""
 
-    cert_type: CertType = "01"
+    cert_type: Annotated[str, Field(pattern=r"^([0-9]{2}|SC)$")] = "01"
     cert_no: CertNo
     original: StrictBool
 
@@ -83,6 +81,21 @@ class AgentShown(Strict):
     def agent(self) -> Agent:
         """Return them as use cases take them."""
         return Agent(self.name, self.document.document(), self.relation)
+
+
+class MetDemand(Strict):
+    """A demand of the region that is met, and where that can be looked up."""
+
+    demand: Demand
+    evidence: Words
+
+    def met(self) -> Met:
+        """Return it as use cases take it."""
+        return Met(self.demand, self.evidence)
+
+
+Papers = Annotated[tuple[DocumentCopy, ...], Field(max_length=len(DocumentCopy))]
+MetDemands = Annotated[tuple[MetDemand, ...], Field(max_length=len(Demand))]
 
 
 def secret(shown: SecretStr) -> Secret:

@@ -10,11 +10,23 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Command, Question, Request, asks, changes, existing_file, with_options
-from kaguan.cms.rules.applying import Agent, ApplicationWay, Presence, Relation, RequestKind
+from kaguan.cms.asking.cli import (
+    Command,
+    Look,
+    Request,
+    changes,
+    existing_file,
+    looks,
+    names_channel,
+    names_urgency,
+    with_options,
+)
+from kaguan.cms.rules.applying import Agent, AgentRelation, ApplicationWay, Presence, RequestKind
+from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.production import CheckFailure
+from kaguan.cms.rules.terms import Channel
 
 KIND_NAMES = {kind.name.lower(): kind for kind in RequestKind}
 
@@ -49,10 +61,10 @@ def names_agent(command: Command) -> Command:
             if not agent_cert_no or not agent_relation:
                 raise click.UsageError("an agent needs --agent-cert-no and --agent-relation too")
             shown = Document(agent_cert_type, agent_cert_no, agent_original)
-            agent = Agent(agent_name, shown, Relation[agent_relation.upper().replace("-", "_")])
+            agent = Agent(agent_name, shown, AgentRelation[agent_relation.upper().replace("-", "_")])
         command(agent=agent, **values)
 
-    relations = [relation.name.lower().replace("_", "-") for relation in Relation]
+    relations = [relation.name.lower().replace("_", "-") for relation in AgentRelation]
     return with_options(
         cast("Command", bring),
         click.option("--agent-name", default="", help="Who comes for the holder, as proxy or guardian."),
@@ -96,6 +108,7 @@ def request_may(request: Request, cert_type: str, cert_no: str, name: str, kind:
 @click.option("--way", type=click.Choice([way.value for way in ApplicationWay]), default="person", show_default=True)
 @click.option("--original/--copy", default=False, help="What the person showed.")
 @click.option("--verdict", type=click.Choice([verdict.value for verdict in Verdict]), default=None)
+@names_channel
 @names_agent
 @changes
 def request_make(
@@ -111,6 +124,7 @@ def request_make(
     original: bool,
     verdict: str | None,
     agent: Agent | None,
+    channel: Channel | None,
 ) -> None:
     """Apply for a card; the request waits for somebody else to check it."""
     from kaguan.cms.services.requests import Applicant, Wish, apply
@@ -120,6 +134,7 @@ def request_make(
         document=Document(cert_type, cert_no, original),
         agent=agent,
         verdict=Verdict(verdict) if verdict else None,
+        channel=channel,
     )
     request.show(
         apply(
@@ -189,34 +204,35 @@ def request_withdraw(request: Request, card_request_id: UUID) -> None:
 @card_request.command("order")
 @click.argument("order_no")
 @click.argument("sheet", type=existing_file)
+@names_urgency
 @changes
-def request_order(request: Request, order_no: str, sheet: Path) -> None:
+def request_order(request: Request, order_no: str, sheet: Path, urgency: Urgency) -> None:
     """Order the cards of SHEET (CSV: card_request_id, card_no, issue_date, valid_until, bank_card_no) as ORDER_NO."""
     from kaguan.cms.request_rows import read_request_rows
     from kaguan.cms.services.production import order_requests
 
     rows = read_request_rows(sheet)
-    request.show(order_requests(request.actor, request.request_id, order_no=order_no, rows=rows))
+    request.show(order_requests(request.actor, request.request_id, order_no=order_no, rows=rows, urgency=urgency))
 
 
 @card_request.command("list")
-@asks
-def request_list(question: Question) -> None:
+@looks
+def request_list(look: Look) -> None:
     """Show every request that is not ordered yet."""
-    from kaguan.cms.progress import open_requests
+    from kaguan.cms.services.browsing import list_requests
 
-    question.show(open_requests())
+    look.show(list_requests(look.actor, look.request_id))
 
 
 @click.command("progress")
 @click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
 @click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
-@asks
-def holder_progress(question: Question, cert_type: str, cert_no: str) -> None:
+@looks
+def holder_progress(look: Look, cert_type: str, cert_no: str) -> None:
     """Show how far a person's card is, as the person is told."""
-    from kaguan.cms.progress import progress_record
+    from kaguan.cms.services.browsing import show_progress
 
-    question.show(progress_record(cert_type, cert_no))
+    look.show(show_progress(look.actor, look.request_id, cert_type=cert_type, cert_no=cert_no))
 
 
 ON_HOLDERS = (holder_progress,)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Request, changes, shows_document
+from kaguan.cms.asking.cli import Request, changes, shows_document, tells_met
+from kaguan.cms.ending.cli import describes_new_card
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
-from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
+
+if TYPE_CHECKING:
+    from kaguan.cms.services.orders import NewCard
 
 REASON = click.option("--reason", required=True, help="Why it should be done.")
 
@@ -84,13 +89,29 @@ def approval_unlock(request: Request, **asked: Any) -> None:
 @click.argument("card_no")
 @click.option("--code", type=click.Choice([reason.name.lower() for reason in CancelReason]), required=True)
 @REASON
+@tells_met
 @changes
-def approval_cancel(request: Request, card_no: str, code: str, reason: str) -> None:
+def approval_cancel(request: Request, card_no: str, code: str, reason: str, met: list[Met]) -> None:
     """Ask that card CARD_NO end."""
     from kaguan.cms.services.approvals.asking import ask_cancellation
 
-    asked = {"card_no": card_no, "reason": reason}
-    request.show(ask_cancellation(request.actor, request.request_id, code=CancelReason[code.upper()], **asked))
+    why = CancelReason[code.upper()]
+    request.show(ask_cancellation(request.actor, request.request_id, card_no=card_no, code=why, reason=reason, met=met))
+
+
+@approval.command("new-card")
+@describes_new_card
+@click.option("--ending", type=click.Choice(["replace", "exchange", "renew"]), required=True)
+@click.option("--code", type=click.Choice([code.value for code in ExchangeReason]), help="Of an exchange.")
+@REASON
+@changes
+def approval_new_card(request: Request, card_no: str, new: NewCard, ending: str, code: str | None, reason: str) -> None:
+    """Ask that card CARD_NO end and NEW_CARD_NO be made in its place."""
+    from kaguan.cms.services.approvals.asking import ask_new_card
+    from kaguan.cms.services.orders import Ending
+
+    asked = {"card_no": card_no, "code": code or "", "reason": reason}
+    request.show(ask_new_card(request.actor, request.request_id, ending=Ending(ending), new=new, **asked))
 
 
 @approval.command("list")

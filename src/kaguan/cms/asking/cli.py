@@ -14,7 +14,11 @@ from uuid import UUID, uuid4
 import click
 
 from kaguan.apdu.errors import InputError
+from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+_who_asks = (
+    click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
+    click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
+)
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -41,6 +49,14 @@ class Question:
             return
         for part in record if isinstance(record, list) else [record]:
             _show_lines(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Question):
+    """A read by somebody, who sees what lies within their reach."""
+
+    actor: Actor
+    request_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,24 @@ def asks(command: Command) -> Command:
     )
 
 
+def looks(command: Command) -> Command:
+    """Give a read the options `--db` and `--json`, and who asks from where, and call it with a Look."""
+
+    @wraps(command)
+    def look(*, database: str, as_json: bool, operator: str, institution: str, **values: Any) -> None:
+        with _in_store(database, {"operator": operator, "institution": institution, **values}):
+            from kaguan.cms.services.case import Actor
+
+            command(Look(as_json, Actor(operator, institution), uuid4()), **values)
+
+    return with_options(
+        cast("Command", look),
+        database_option,
+        click.option("--json", "as_json", is_flag=True, help="Print it as JSON."),
+        *_who_asks,
+    )
+
+
 def changes(command: Command) -> Command:
     """Give a change the options `--db`, who asks from where, and the request's id, and call it with a Request."""
     request_id = click.option(
@@ -154,8 +188,7 @@ def _asked_under(request_id_parameter: Callable[[Command], Command], command: Co
     return with_options(
         cast("Command", change),
         database_option,
-        click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
-        click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
+        *_who_asks,
         request_id_parameter,
     )
 
@@ -175,3 +208,67 @@ def shows_document(command: Command) -> Command:
         click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
         click.option("--original/--copy", required=True, help="What was shown."),
     )
+
+
+def shows_papers(command: Command) -> Command:
+    """Give a change the option for what else lies on the counter, and call it with the papers."""
+
+    @wraps(command)
+    def show(*, papers: tuple[str, ...], **values: Any) -> None:
+        command(papers=tuple(DocumentCopy(paper) for paper in papers), **values)
+
+    choice = click.Choice([paper.value for paper in DocumentCopy])
+    return with_options(
+        cast("Command", show),
+        click.option("--paper", "papers", type=choice, multiple=True, help="What was shown beside the document."),
+    )
+
+
+def names_channel(command: Command) -> Command:
+    """Give a change the option for the way it was asked by, and call it with a Channel, or None for the usual one."""
+
+    @wraps(command)
+    def name(*, channel: str | None, **values: Any) -> None:
+        command(channel=Channel(channel) if channel else None, **values)
+
+    choice = click.Choice([channel.value for channel in Channel])
+    return with_options(
+        cast("Command", name),
+        click.option("--channel", type=choice, default=None, help="How it was asked, if not at this counter."),
+    )
+
+
+def names_urgency(command: Command) -> Command:
+    """Give an order the option for how soon it is wanted, and call it with an Urgency."""
+
+    @wraps(command)
+    def name(*, urgency: str, **values: Any) -> None:
+        command(urgency=Urgency(urgency), **values)
+
+    choice = click.Choice([urgency.value for urgency in Urgency])
+    return with_options(
+        cast("Command", name),
+        click.option("--urgency", type=choice, default=Urgency.NORMAL.value, show_default=True),
+    )
+
+
+def tells_met(command: Command) -> Command:
+    """Give a change the option for what the region demands and is met, and call it with a list of Met."""
+
+    @wraps(command)
+    def tell(*, met: tuple[Met, ...], **values: Any) -> None:
+        command(met=list(met), **values)
+
+    return with_options(
+        cast("Command", tell),
+        click.option(
+            "--met", metavar="DEMAND=EVIDENCE", type=_met_typed, multiple=True, help='As in "accounts closed=letter 7".'
+        ),
+    )
+
+
+def _met_typed(text: str) -> Met:
+    demand, _, evidence = text.partition("=")
+    if demand not in list(Demand):
+        raise click.BadParameter(f"'{demand}' is none of {', '.join(Demand)}, as in \"proof=register 7\"")
+    return Met(Demand(demand), evidence)

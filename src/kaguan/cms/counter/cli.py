@@ -19,10 +19,24 @@ import click
 
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
-from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resumes, shows_document, with_options
+from kaguan.cms.asking.cli import (
+    Command,
+    Request,
+    changes,
+    existing_file,
+    names_channel,
+    names_urgency,
+    resumes,
+    shows_document,
+    shows_papers,
+    with_options,
+)
 from kaguan.cms.reconciling.cli import reconcile
+from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
+from kaguan.cms.rules.terms import Channel
 from kaguan.personalization.keys.token.cli import key_store
 from kaguan.terminal.options.cli import READER_NAME, TRACE, require_apart
 from kaguan.vault.secret import Pin
@@ -190,10 +204,11 @@ def card_read(at: AtCounter) -> None:
 
 @click.command("activate")
 @shows_document
+@shows_papers
 @at_counter
-def card_activate(at: AtCounter, document: Document) -> None:
+def card_activate(at: AtCounter, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
     """Activate the card in the reader."""
-    at.request.show(at.outlet.activate(at.link, at.request.request_id, document))
+    at.request.show(at.outlet.activate(at.link, at.request.request_id, document, papers))
 
 
 @click.command("block")
@@ -227,11 +242,12 @@ def pin_change(at: AtCounter, pin_file: Path | None) -> None:
 @pin.command("unblock")
 @takes_pin
 @shows_document
+@shows_papers
 @at_counter
-def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document) -> None:
+def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
     """Give the card a new PIN and all its tries."""
     (new,) = _pins(pin_file, "new PIN")
-    at.request.show(at.outlet.unblock_pin(at.link, at.request.request_id, document, new))
+    at.request.show(at.outlet.unblock_pin(at.link, at.request.request_id, document, new, papers))
 
 
 @click.group()
@@ -330,6 +346,8 @@ def replacement() -> None:
 @click.option("--issue-date", type=DAY, required=True)
 @click.option("--valid-until", type=DAY, required=True)
 @click.option("--bank-card-no", default="")
+@names_urgency
+@names_channel
 @changes
 def replacement_order(
     request: Request,
@@ -339,6 +357,8 @@ def replacement_order(
     issue_date: datetime,
     valid_until: datetime,
     bank_card_no: str,
+    urgency: Urgency,
+    channel: Channel | None,
 ) -> None:
     """Cancel the lost card CARD_NO and order NEW_CARD_NO in its place."""
     from kaguan.cms.services.orders import order_replacement
@@ -352,6 +372,8 @@ def replacement_order(
         issue_date=issue_date.date(),
         valid_until=valid_until.date(),
         bank_card_no=bank_card_no,
+        urgency=urgency,
+        channel=channel,
     )
     request.show(result)
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Command, Request, changes, shows_document, with_options
+from kaguan.cms.asking.cli import (
+    Command,
+    Request,
+    changes,
+    names_channel,
+    names_urgency,
+    shows_document,
+    tells_met,
+    with_options,
+)
 from kaguan.cms.counter.cli import DAY, AtCounter, at_counter
+from kaguan.cms.rules.choices import CardFunction
+from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason, LockReason
+from kaguan.cms.rules.terms import Channel
 
 if TYPE_CHECKING:
     from kaguan.cms.services.orders import NewCard
@@ -52,79 +66,67 @@ def card_seal(request: Request, card_no: str) -> None:
 @click.command("cancel")
 @click.argument("card_no")
 @click.option("--reason", type=click.Choice([code.value for code in CancelReason]), required=True)
+@tells_met
 @changes
-def card_cancel(request: Request, card_no: str, reason: str) -> None:
-    """End card CARD_NO for good."""
+def card_cancel(request: Request, card_no: str, reason: str, met: list[Met]) -> None:
+    """End card CARD_NO for good, when all is there that the region demands."""
     from kaguan.cms.services.lock import cancel
 
-    request.show(cancel(request.actor, request.request_id, card_no=card_no, reason=CancelReason(reason)))
+    request.show(cancel(request.actor, request.request_id, card_no=card_no, reason=CancelReason(reason), met=met))
 
 
-def _describes_new_card(command: Command) -> Command:
+def describes_new_card(command: Command) -> Command:
+    """Give a command the options of the card that takes another one's place, and call it with a NewCard as `new`."""
+
+    @wraps(command)
+    def describe(
+        *,
+        new_card_no: str,
+        order_no: str,
+        issue_date: datetime,
+        valid_until: datetime,
+        bank_card_no: str,
+        bank_code: str,
+        urgency: Urgency,
+        channel: Channel | None,
+        **values: Any,
+    ) -> None:
+        from kaguan.cms.services.orders import NewCard
+
+        days = issue_date.date(), valid_until.date()
+        command(new=NewCard(new_card_no, order_no, *days, bank_card_no, bank_code, urgency, channel), **values)
+
     return with_options(
-        command,
+        names_urgency(names_channel(cast("Command", describe))),
         click.argument("card_no"),
         click.argument("new_card_no"),
         click.option("--order-no", required=True),
         click.option("--issue-date", type=DAY, required=True),
         click.option("--valid-until", type=DAY, required=True),
         click.option("--bank-card-no", default=""),
+        click.option("--bank-code", default="", help="The new bank, when the bank changes."),
     )
 
 
-def _new_card(
-    new_card_no: str,
-    order_no: str,
-    issue_date: datetime,
-    valid_until: datetime,
-    bank_card_no: str,
-    bank_code: str = "",
-) -> NewCard:
-    from kaguan.cms.services.orders import NewCard
-
-    return NewCard(new_card_no, order_no, issue_date.date(), valid_until.date(), bank_card_no, bank_code)
-
-
 @click.command("exchange")
-@_describes_new_card
+@describes_new_card
 @click.option("--reason", type=click.Choice([code.value for code in ExchangeReason]), required=True)
-@click.option("--bank-code", default="", help="The new bank, when the bank changes.")
 @changes
-def replacement_exchange(
-    request: Request,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: datetime,
-    valid_until: datetime,
-    bank_card_no: str,
-    reason: str,
-    bank_code: str,
-) -> None:
+def replacement_exchange(request: Request, card_no: str, new: NewCard, reason: str) -> None:
     """Cancel the damaged or outdated card CARD_NO and order NEW_CARD_NO in its place."""
     from kaguan.cms.services.orders import order_exchange
 
-    new = _new_card(new_card_no, order_no, issue_date, valid_until, bank_card_no, bank_code)
     why = ExchangeReason(reason)
     request.show(order_exchange(request.actor, request.request_id, card_no=card_no, reason=why, new=new))
 
 
 @click.command("renew")
-@_describes_new_card
+@describes_new_card
 @changes
-def replacement_renew(
-    request: Request,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: datetime,
-    valid_until: datetime,
-    bank_card_no: str,
-) -> None:
+def replacement_renew(request: Request, card_no: str, new: NewCard) -> None:
     """Cancel card CARD_NO, whose validity ends, and order NEW_CARD_NO in its place."""
     from kaguan.cms.services.orders import order_renewal
 
-    new = _new_card(new_card_no, order_no, issue_date, valid_until, bank_card_no)
     request.show(order_renewal(request.actor, request.request_id, card_no=card_no, new=new))
 
 
@@ -228,6 +230,20 @@ def temporary_return(request: Request, temporary_card_no: str) -> None:
     from kaguan.cms.services.temporary import return_temporary_card
 
     request.show(return_temporary_card(request.actor, request.request_id, temporary_card_no=temporary_card_no))
+
+
+@temporary.command("use")
+@click.argument("temporary_card_no")
+@click.option("--for", "function", type=click.Choice([one.value for one in CardFunction]), required=True)
+@changes
+def temporary_use(request: Request, temporary_card_no: str, function: str) -> None:
+    """Tell whose temporary card TEMPORARY_CARD_NO is, when it serves for this here."""
+    from kaguan.cms.services.temporary import use_temporary_card
+
+    serves = CardFunction(function)
+    request.show(
+        use_temporary_card(request.actor, request.request_id, temporary_card_no=temporary_card_no, function=serves)
+    )
 
 
 @click.command("lock-chip")

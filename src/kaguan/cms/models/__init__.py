@@ -15,6 +15,7 @@ from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.chip_cases import ChipCase
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
+from kaguan.cms.models.making import CardFee, OrderDeadline
 from kaguan.cms.models.notices import BankEndpoint, Notice
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.personal import (
@@ -41,6 +42,7 @@ __all__ = [
     "BlacklistPush",
     "Card",
     "CardEvent",
+    "CardFee",
     "CardOrder",
     "CardRequest",
     "ChipCase",
@@ -63,6 +65,7 @@ __all__ = [
     "Notice",
     "OldCardSeen",
     "Operator",
+    "OrderDeadline",
     "Receipt",
     "Reconciliation",
     "Region",

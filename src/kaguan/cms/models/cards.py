@@ -8,6 +8,7 @@ from django.db import models
 
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.rules.deadlines import STILL_AWAITED
 from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin
 from kaguan.cms.rules.production import IN_REQUEST, Production
 
@@ -72,6 +73,17 @@ class Card(models.Model):
         indexes = (
             models.Index(fields=["region", "application", "card_no"], name="cards_by_application"),
             models.Index(fields=["region", "application", "valid_until", "card_no"], name="cards_by_end"),
+            models.Index(
+                fields=["region", "card_no"],
+                condition=models.Q(bank_function=BankFunction.TEMPORARY_LOSS.value),
+                name="cards_by_bank_loss",
+            ),
+            # Overdue orders are those with cards that are still awaited.
+            models.Index(
+                fields=["region", "order"],
+                condition=models.Q(production__in=sorted(state.value for state in STILL_AWAITED)),
+                name="cards_awaited",
+            ),
         )
 
 

@@ -86,8 +86,8 @@ class TemporaryCard(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["holder"],
-                condition=~models.Q(state=TemporaryState.RETURNED.value),
-                name="one_temporary_card_out",
+                condition=models.Q(state=TemporaryState.VALID.value),
+                name="one_temporary_card_valid",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=[state.value for state in TemporaryState]), name="known_temporary_state"

@@ -5,20 +5,21 @@ The answers 1 to 4 are those of the portable issuance interface; a 4 always tell
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from kaguan.cms.rules.documents import Document, mask_name
+from kaguan.cms.rules.documents import SOCIAL_SECURITY_CARD, Document, mask_name
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import ExchangeReason
 from kaguan.cms.rules.refusals import MayNotHaveCard, NotEligible
 from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.rules.terms import Channel
 
 
-class Answer(StrEnum):
+class EligibilityCode(StrEnum):
     """What the may-apply and may-replace questions answer."""
 
     MAY = "0"
@@ -59,7 +60,7 @@ class ApplicationWay(StrEnum):
     ONLINE = "online"
 
 
-class Relation(StrEnum):
+class AgentRelation(StrEnum):
     """What a proxy or guardian is to the holder; the first four are the codes for guardians of minors."""
 
     FATHER_OF_SON = "1"
@@ -70,7 +71,7 @@ class Relation(StrEnum):
     PROXY = "9"
 
 
-GUARDIANS: Final = frozenset(Relation) - {Relation.PROXY}
+GUARDIANS: Final = frozenset(AgentRelation) - {AgentRelation.PROXY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Agent:
 
     name: str
     document: Document
-    relation: Relation
+    relation: AgentRelation
 
     def __repr__(self) -> str:
         """Show the name masked; the document masks itself."""
@@ -87,7 +88,7 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PersonStanding:
     """What the books know of somebody who asks for a card."""
 
     known: bool = False
@@ -110,18 +111,18 @@ class Eligibility:
 
     def require(self) -> None:
         """Return when the answer is 0; refuse with MayNotHaveCard otherwise."""
-        if self.code != Answer.MAY:
+        if self.code != EligibilityCode.MAY:
             raise MayNotHaveCard(f"{self.code}: {self.text}", code=self.code, which=self.which)
 
 
 def _not_allowed(which: Obstacle, text: str) -> Eligibility:
-    return Eligibility(Answer.NOT_ALLOWED, which, text)
+    return Eligibility(EligibilityCode.NOT_ALLOWED, which, text)
 
 
-_MAY: Final = Eligibility(Answer.MAY, Obstacle.NONE, "may have it")
+_MAY: Final = Eligibility(EligibilityCode.MAY, Obstacle.NONE, "may have it")
 
 
-def may_apply(standing: Standing) -> Eligibility:
+def may_apply(standing: PersonStanding) -> Eligibility:
     """Return whether the person may apply for a first card; a sealed card counts as none.
 
     Asked in this order: unknown, name, twice on the books, dead, left, request open, card here, card elsewhere.
@@ -136,7 +137,7 @@ def may_apply(standing: Standing) -> Eligibility:
     return _MAY
 
 
-def may_replace(standing: Standing) -> Eligibility:
+def may_replace(standing: PersonStanding) -> Eligibility:
     """Return whether the person may have another card in place of theirs.
 
     Asked in this order: unknown, name, twice on the books, dead, left, request open, no card.
@@ -149,13 +150,17 @@ def may_replace(standing: Standing) -> Eligibility:
     return _MAY
 
 
-def _barred(standing: Standing) -> Eligibility | None:
+def _barred(standing: PersonStanding) -> Eligibility | None:
     if not standing.known:
-        return Eligibility(Answer.UNKNOWN, Obstacle.NONE, "nobody with this document is on the books: enrol them")
+        return Eligibility(
+            EligibilityCode.UNKNOWN, Obstacle.NONE, "nobody with this document is on the books: enrol them"
+        )
     if not standing.name_agrees:
-        return Eligibility(Answer.NAME_DIFFERS, Obstacle.NONE, "the name is not the one that the books have")
+        return Eligibility(EligibilityCode.NAME_DIFFERS, Obstacle.NONE, "the name is not the one that the books have")
     if standing.on_books_twice:
-        return Eligibility(Answer.DUPLICATE, Obstacle.NONE, "the person is on the books twice: have them merged")
+        return Eligibility(
+            EligibilityCode.DUPLICATE, Obstacle.NONE, "the person is on the books twice: have them merged"
+        )
     if standing.dead:
         return _not_allowed(Obstacle.DEAD, "the person is registered as dead")
     if standing.left:
@@ -166,7 +171,7 @@ def _barred(standing: Standing) -> Eligibility | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Requirements:
     """What one way of applying asks for."""
 
     own_document: bool = False
@@ -176,16 +181,18 @@ class Demand:
     kinds: frozenset[InstitutionKind] = frozenset(InstitutionKind)
 
 
-_OFFICES: Final = frozenset({InstitutionKind.AUTHORITY, InstitutionKind.BANK, InstitutionKind.OUTLET})
+_OFFICES: Final = frozenset(
+    {InstitutionKind.AUTHORITY, InstitutionKind.CENTRE, InstitutionKind.BANK, InstitutionKind.OUTLET}
+)
 _BANKS: Final = frozenset({InstitutionKind.BANK, InstitutionKind.OUTLET})
 
-DEMANDS: Final[Mapping[ApplicationWay, Demand]] = MappingProxyType(
+REQUIREMENTS: Final[Mapping[ApplicationWay, Requirements]] = MappingProxyType(
     {
-        ApplicationWay.PERSON: Demand(own_document=True, verdict=True, kinds=_OFFICES),
-        ApplicationWay.PROXY: Demand(agent=True, verdict=True, kinds=_OFFICES),
-        ApplicationWay.UNIT: Demand(unit=True, kinds=frozenset({InstitutionKind.AUTHORITY})),
-        ApplicationWay.BANK: Demand(own_document=True, verdict=True, kinds=_BANKS),
-        ApplicationWay.ONLINE: Demand(verdict=True, kinds=frozenset({InstitutionKind.AUTHORITY})),
+        ApplicationWay.PERSON: Requirements(own_document=True, verdict=True, kinds=_OFFICES),
+        ApplicationWay.PROXY: Requirements(agent=True, verdict=True, kinds=_OFFICES),
+        ApplicationWay.UNIT: Requirements(unit=True, kinds=frozenset({InstitutionKind.AUTHORITY})),
+        ApplicationWay.BANK: Requirements(own_document=True, verdict=True, kinds=_BANKS),
+        ApplicationWay.ONLINE: Requirements(verdict=True, kinds=frozenset({InstitutionKind.AUTHORITY})),
     }
 )
 
@@ -199,26 +206,39 @@ class Presence:
     agent: Agent | None = None
     verdict: Verdict | None = None
     unit_no: str = ""
+    channel: Channel | None = None
+
+    def channel_said(self) -> Channel | None:
+        """Return the channel by which it came: the one said, or the one that goes without saying."""
+        return self.channel or _CHANNEL_OF.get(self.way)
 
 
-def check_presence(presence: Presence, holder: Document, *, kind: str, minor: bool) -> None:
+_CHANNEL_OF: Final[Mapping[ApplicationWay, Channel]] = MappingProxyType(
+    {ApplicationWay.UNIT: Channel.EMPLOYER, ApplicationWay.ONLINE: Channel.WEBSITE}
+)
+
+
+def check_presence(
+    presence: Presence, holder: Document, *, kind: str, minor: bool, proving_cards: Collection[str] = ()
+) -> None:
     """Return when all that the way of applying asks for is there; `holder` is the document on the books.
 
+    `proving_cards` are the numbers of the holder's cards that stand for it; none where the region does not take them.
     Refuses with NotEligible, in this order: wrong kind of place, no unit, document, agent, a minor without guardian,
     another person.
     """
-    demand, way = DEMANDS[presence.way], presence.way.value
-    if kind not in demand.kinds:
+    required, way = REQUIREMENTS[presence.way], presence.way.value
+    if kind not in required.kinds:
         raise NotEligible(f"an application by {way} is not taken at a place of kind {kind}")
-    if demand.unit and not presence.unit_no:
+    if required.unit and not presence.unit_no:
         raise NotEligible(f"an application by {way} needs the unit's number")
-    if demand.own_document and not _shows(presence.document, holder):
+    if required.own_document and not _shows(presence.document, holder, proving_cards):
         raise NotEligible(f"an application by {way} needs the person's own original document")
-    if demand.agent and (presence.agent is None or not presence.agent.document.original):
+    if required.agent and (presence.agent is None or not presence.agent.document.original):
         raise NotEligible(f"an application by {way} needs the agent's original document")
-    if minor and presence.way is not ApplicationWay.UNIT and not is_guardian(presence.agent):
+    if minor and not is_guardian(presence.agent):
         raise NotEligible("for a minor a guardian applies, with an original document")
-    if demand.verdict and presence.verdict is not Verdict.SAME_PERSON:
+    if required.verdict and presence.verdict is not Verdict.SAME_PERSON:
         raise NotEligible("the person who applies is not the person on the document")
 
 
@@ -227,8 +247,11 @@ def is_guardian(agent: Agent | None) -> bool:
     return agent is not None and agent.document.original and agent.relation in GUARDIANS
 
 
-def _shows(shown: Document | None, holder: Document) -> bool:
-    return shown is not None and shown.original and shown.belongs_to(holder.cert_type, holder.cert_no)
+def _shows(shown: Document | None, holder: Document, proving_cards: Collection[str]) -> bool:
+    if shown is None or not shown.original:
+        return False
+    by_card = shown.cert_type == SOCIAL_SECURITY_CARD and shown.cert_no in proving_cards
+    return by_card or shown.belongs_to(holder.cert_type, holder.cert_no)
 
 
 class Damage(StrEnum):

@@ -17,6 +17,7 @@ class Action(StrEnum):
     UNLOCK = "unlock"
     CANCEL = "cancel"
     SETTLE_CASE = "settle case"
+    MAKE_AGAIN = "make card again"
 
 
 ALWAYS: Final = frozenset({Action.CORRECT, Action.MERGE, Action.PURGE, Action.SETTLE_CASE})

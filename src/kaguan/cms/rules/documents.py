@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+SOCIAL_SECURITY_CARD: Final = "SC"
+"""The kind of a document that is a social security card; its number is the card's. Not every region takes it as one."""
+
 _LONG_NUMBER: Final = re.compile(r"[0-9]{13,}[0-9Xx]")
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from kaguan.cms.rules.choices import DocumentCopy, LossScope
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, RegionRules
 
 
@@ -23,7 +24,8 @@ class Circumstances:
     """What is known at the counter when an event is asked for.
 
     `days_left` are those until the card's last day, below zero when it has passed. `days_passed` and `days_needed`
-    are those of a time rule; None when the region has no such rule.
+    are those of a time rule; None when the region has no such rule. `before_go_live` is of a card from before the day
+    on which the region went over to the national card, when that day is over.
     """
 
     region: RegionRules = DEFAULT_REGION
@@ -48,6 +50,8 @@ class Circumstances:
     evidence_complete: bool = False
     old_card_shown: bool = False
     holder_signed_in: bool = False
+    papers_missing: tuple[DocumentCopy, ...] = ()
+    before_go_live: bool = False
 
 
 class Guard(StrEnum):
@@ -64,6 +68,8 @@ class Guard(StrEnum):
     RESETS_LEFT = "resets left"
     NO_RESETS_LEFT = "no resets left"
     GUARDIAN_PRESENT = "guardian present"
+    PAPERS_SHOWN = "papers shown"
+    BANK_SIDE_HERE = "bank side here"
     CARD_ENDED = "card ended"
     CARD_LIVES = "card lives"
     TIME_PASSED = "time passed"
@@ -132,6 +138,16 @@ def _guardian_present(now: Circumstances) -> str | None:
     return f"the holder is under {now.region.guardian_below_years}: a guardian with an original document has to come"
 
 
+def _papers_shown(now: Circumstances) -> str | None:
+    if not now.papers_missing:
+        return None
+    return f"in {now.region.name} this has to be shown too: {', '.join(now.papers_missing)}"
+
+
+def _bank_side_here(now: Circumstances) -> str | None:
+    return None if now.region.bank_loss is LossScope.TOGETHER else _own_bank(now)
+
+
 def _card_ended(now: Circumstances) -> str | None:
     return None if now.application_ended else "the card is not cancelled yet"
 
@@ -153,7 +169,7 @@ def _expired(now: Circumstances) -> str | None:
 
 
 def _renewal_due(now: Circumstances) -> str | None:
-    if now.days_left <= now.region.renewal_days:
+    if now.before_go_live or now.days_left <= now.region.renewal_days:
         return None
     return f"the card is valid for {now.days_left} more days: it can be renewed in the last {now.region.renewal_days}"
 
@@ -205,6 +221,8 @@ GUARDS: Final[Mapping[Guard, Callable[[Circumstances], str | None]]] = MappingPr
         Guard.RESETS_LEFT: _resets_left,
         Guard.NO_RESETS_LEFT: _no_resets_left,
         Guard.GUARDIAN_PRESENT: _guardian_present,
+        Guard.PAPERS_SHOWN: _papers_shown,
+        Guard.BANK_SIDE_HERE: _bank_side_here,
         Guard.CARD_ENDED: _card_ended,
         Guard.CARD_LIVES: _card_lives,
         Guard.TIME_PASSED: _time_passed,

@@ -57,6 +57,7 @@ class BankFunction(StrEnum):
     INACTIVE = "0"
     ACTIVE = "1"
     LOST = "2"
+    TEMPORARY_LOSS = "4"
     CLOSED = "9"
 
 
@@ -131,6 +132,7 @@ APPLICATION: Final = Axis(
             Guard.OWN_BANK,
             Guard.ORIGINAL_DOCUMENT,
             Guard.GUARDIAN_PRESENT,
+            Guard.PAPERS_SHOWN,
             Guard.PREDECESSOR_CLOSED,
             Guard.NOT_EXPIRED,
         ),
@@ -170,6 +172,7 @@ APPLICATION: Final = Axis(
             Right.LOSS,
             Guard.ORIGINAL_DOCUMENT,
             Guard.GUARDIAN_PRESENT,
+            Guard.PAPERS_SHOWN,
         ),
         row("take_back_loss", [Application.TEMPORARY_LOSS, Application.FORMAL_LOSS], Application.NORMAL, Right.LOSS),
         row("take_back_formal_loss", [Application.FORMAL_LOSS], Application.TEMPORARY_LOSS, Right.LOSS),
@@ -209,6 +212,9 @@ APPLICATION: Final = Axis(
     },
 )
 
+_BANK_LOST: Final = (BankFunction.TEMPORARY_LOSS, BankFunction.LOST)
+_BANK_OPEN: Final = (BankFunction.INACTIVE, BankFunction.ACTIVE, *_BANK_LOST)
+
 BANK_FUNCTION: Final = Axis(
     name="bank function",
     states=BankFunction,
@@ -216,26 +222,32 @@ BANK_FUNCTION: Final = Axis(
     final=frozenset({BankFunction.CLOSED}),
     transitions=(
         row("activate", [BankFunction.INACTIVE], BankFunction.ACTIVE, Right.ACTIVATE, Guard.OWN_BANK),
-        row("report_loss", [BankFunction.ACTIVE], BankFunction.LOST, Right.LOSS, Guard.OWN_BANK),
-        row("release_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS, Guard.OWN_BANK),
-        row("take_back_loss", [BankFunction.LOST], BankFunction.ACTIVE, Right.LOSS),
         row(
-            "close",
-            [BankFunction.INACTIVE, BankFunction.ACTIVE, BankFunction.LOST],
-            BankFunction.CLOSED,
-            Right.REPLACE,
+            "suspend_with_card",
+            [BankFunction.ACTIVE],
+            BankFunction.TEMPORARY_LOSS,
+            Right.LOSS,
+            Guard.BANK_SIDE_HERE,
         ),
+        row("lapse", [BankFunction.TEMPORARY_LOSS], BankFunction.ACTIVE, Right.CLOCK, Guard.TIME_PASSED),
         row(
-            "end_with_card",
-            [BankFunction.INACTIVE, BankFunction.ACTIVE, BankFunction.LOST],
-            BankFunction.CLOSED,
-            Right.CLOCK,
+            "report_loss",
+            [BankFunction.ACTIVE, BankFunction.TEMPORARY_LOSS],
+            BankFunction.LOST,
+            Right.LOSS,
+            Guard.BANK_SIDE_HERE,
         ),
+        row("release_loss", _BANK_LOST, BankFunction.ACTIVE, Right.LOSS, Guard.BANK_SIDE_HERE),
+        row("take_back_loss", _BANK_LOST, BankFunction.ACTIVE, Right.LOSS),
+        row("take_back_formal_loss", [BankFunction.LOST], BankFunction.TEMPORARY_LOSS, Right.LOSS),
+        row("close", _BANK_OPEN, BankFunction.CLOSED, Right.REPLACE),
+        row("end_with_card", _BANK_OPEN, BankFunction.CLOSED, Right.CLOCK),
     ),
     refusals={
         BankFunction.INACTIVE: "the bank function is not active yet",
         BankFunction.ACTIVE: "the bank function is active",
         BankFunction.LOST: "the bank function is reported lost",
+        BankFunction.TEMPORARY_LOSS: "the bank function is reported lost for the time being",
         BankFunction.CLOSED: "the bank function is closed",
     },
 )
@@ -255,6 +267,7 @@ PIN: Final = Axis(
             Right.PIN,
             Guard.ORIGINAL_DOCUMENT,
             Guard.GUARDIAN_PRESENT,
+            Guard.PAPERS_SHOWN,
             Guard.RESETS_LEFT,
         ),
         *(

@@ -117,7 +117,9 @@ class CardSettings:
     )
 
     first_card_fee_fen: int = setting("fees", _FEN, "C", "what the first card costs", default=0)
-    replacement_fee_fen: int = setting("fees", _FEN, "C", "what a card in place of a lost one costs", default=2_500)
+    replacement_fee_fen: int = setting(
+        "fees", _FEN, "C", "what a card in place of a lost or exchanged one costs", default=2_500
+    )
     warranty_free: bool = setting("fees", Flag(), "C", "bad quality is replaced free within the warranty", default=True)
     warranty_days: int = setting("fees", _DAYS, "GUESS", "how long the warranty is, from the issue", default=365)
 

@@ -37,7 +37,7 @@ from kaguan.cms.rules.settings import (
 )
 from kaguan.cms.rules.terms import Channel
 
-__all__ = ["DEFAULT_REGION", "SAMPLE_CITY", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
+__all__ = ["DEFAULT_REGION", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
 
 _CHANNELS: Final = Several(Choice(Channel))
 _COPIES: Final = Several(Choice(DocumentCopy))
@@ -162,7 +162,7 @@ class RegionRules(CardSettings):
         Several(Choice(Action)),
         "GUESS",
         "steps that need a second person here, besides those that always do",
-        default=(),
+        default=(Action.MAKE_AGAIN,),
     )
     approval_valid_days: int = setting(
         "approvals", Whole(1, 365), "GUESS", "who asks for approval waits so many days at most", default=7
@@ -198,6 +198,16 @@ class RegionRules(CardSettings):
         for smaller, larger in _IN_ORDER:
             if getattr(self, smaller) > getattr(self, larger):
                 raise RuleTableError(f"region {self.name}: {smaller} is more than {larger}: lower it")
+        if self.temporary_loss_becomes_formal and self.written_loss_within_working_days is not None:
+            raise RuleTableError(
+                f"region {self.name}: temporary_loss_becomes_formal and written_loss_within_working_days contradict: "
+                "what has to be confirmed in writing does not become formal by itself"
+            )
+        if self.online_name is OnlineName.CARD_NUMBER and InitialPassword.CARD_NUMBER in self.online_initial_passwords:
+            raise RuleTableError(
+                f"region {self.name}: online_name and online_initial_passwords are both the card number: "
+                "whoever reads a card could sign in"
+            )
         if both := set(self.days_off) & set(self.days_worked):
             raise RuleTableError(f"region {self.name}: {min(both)} is a day off and a day worked: leave one of them")
 
@@ -250,16 +260,3 @@ def read_region(settings: Mapping[str, object]) -> RegionRules:
 
 
 DEFAULT_REGION = RegionRules(name="the default region")
-
-SAMPLE_CITY = RegionRules(
-    name="Yunzhou (sample city 990100)",
-    banks=("95588", "95599", "95566", "95533"),
-    temporary_loss_days=10,
-    formal_loss_can_be_released=False,
-    purse_wait_days=15,
-    pin_tries=3,
-    pin_resets_allowed=10,
-    pin_initial_must_change=False,
-    load_limit_fen=50_000,
-    purchase_limit_fen=50_000,
-)

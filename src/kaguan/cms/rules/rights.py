@@ -11,6 +11,7 @@ class Right(StrEnum):
     """What an operator may do; each use case and each transition asks for exactly one."""
 
     SET_UP = "set up"
+    OPEN_REGION = "open regions"
     LOOK = "look at cards"
     APPLY = "apply for cards"
     CHECK = "check applications"
@@ -52,6 +53,7 @@ class Role(StrEnum):
     OUTLET_HEAD = "outlet head"
     CENTRE_CLERK = "service centre clerk"
     PORTAL = "portal"
+    FOUNDER = "founder"
 
 
 class Level(StrEnum):
@@ -109,6 +111,7 @@ RIGHTS_OF: Final = MappingProxyType(
         Role.CENTRE_CLERK: frozenset(
             {
                 Right.LOOK,
+                Right.APPLY,
                 Right.RECEIVE,
                 Right.HAND_OVER,
                 Right.ACTIVATE,
@@ -119,6 +122,7 @@ RIGHTS_OF: Final = MappingProxyType(
             }
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
+        Role.FOUNDER: frozenset({Right.OPEN_REGION}),
     }
 )
 

@@ -19,6 +19,26 @@ def is_worked(day: date, rules: RegionRules) -> bool:
     return day.weekday() < _SATURDAY and day not in rules.days_off
 
 
+def days_between(start: date, end: date, counts: DayCount, rules: RegionRules) -> int:
+    """Return how many of those days there are after the start, up to the end; none when it lies before."""
+    passed = max((end - start).days, 0)
+    if counts is DayCount.NATURAL:
+        return passed
+    return sum(is_worked(start + timedelta(days=number), rules) for number in range(1, passed + 1))
+
+
+def last_start(end: date, days: int, counts: DayCount, rules: RegionRules) -> date:
+    """Return the latest day after which so many days are over by the end: `day_after` does not pass the end."""
+    if counts is DayCount.NATURAL:
+        return end - timedelta(days=days)
+    day = end
+    for _ in range(days):
+        while not is_worked(day, rules):
+            day -= _ONE_DAY
+        day -= _ONE_DAY
+    return day
+
+
 def day_after(start: date, days: int, counts: DayCount, rules: RegionRules) -> date:
     """Return the day that is so many days after the start; the start itself does not count.
 

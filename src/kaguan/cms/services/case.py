@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -17,6 +18,7 @@ from kaguan.cms.models import Card, CardEvent, Holder, Institution, Merge, Opera
 from kaguan.cms.rules.applying import Agent, is_guardian
 from kaguan.cms.rules.approvals import Action, needs_second_person
 from kaguan.cms.rules.axis import Axis, Transition
+from kaguan.cms.rules.channels import channel_taken, channels_of
 from kaguan.cms.rules.documents import Document, mask_number
 from kaguan.cms.rules.guards import Circumstances, Verdict
 from kaguan.cms.rules.lifecycle import (
@@ -38,6 +40,7 @@ from kaguan.cms.rules.refusals import (
     StateChanged,
 )
 from kaguan.cms.rules.rights import Right, rights_of
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.listing import follow_blacklist
 from kaguan.cms.services.minors import is_guardian_of, is_minor
 from kaguan.cms.services.scope import regions_in_reach
@@ -99,7 +102,10 @@ class CardState:
 
 @dataclass(slots=True)
 class Case:
-    """What a use case works with; it lives as long as the request's transaction."""
+    """What a use case works with; it lives as long as the request's transaction.
+
+    `approved` is the step that a second person, `approver`, has approved.
+    """
 
     operator: Operator
     institution: Institution
@@ -107,6 +113,7 @@ class Case:
     at: datetime
     notes: dict[str, object]
     approved: Action | None = None
+    approver: str = ""
     expects: str = ""
     _regions: frozenset[str] = frozenset()
     _today: date | None = None
@@ -214,6 +221,13 @@ class Case:
         if own is not None and document.belongs_to(own.cert_type, own.cert_no):
             raise NeedsSecondPerson(f"operator {self.operator.code} cannot act for themselves at their own counter")
 
+    def taken_by(self, what: str, said: Channel | None, allowed: Collection[Channel], region: str) -> Channel:
+        """Return the channel by which it is asked, and note it; refuse as `rules.channels.channel_taken`."""
+        possible = channels_of(self.institution.kind, self.operator.roles)
+        channel = channel_taken(what, said, possible, allowed, region)
+        self.note(channel=channel.value)
+        return channel
+
     def circumstances(
         self,
         card: Card,
@@ -250,6 +264,7 @@ class Case:
             or (guardian is not None and is_guardian(guardian) and is_guardian_of(holder, guardian.document)),
             application_ended=card.application == Application.CANCELLED,
             days_left=(card.valid_until - self.today).days,
+            before_go_live=region.go_live_on is not None and card.issue_date < region.go_live_on <= self.today,
         )
 
     def allow(

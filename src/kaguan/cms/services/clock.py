@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import date
 
 from kaguan.cms.models import Card, Reminder
+from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.guards import GUARDS, Guard
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, CardRule, TimeRule
-from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.case import COLUMN_OF, CardState, Case, state_of
 from kaguan.cms.services.loss import after_waiting
+from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
 
@@ -24,15 +26,15 @@ def let_time_pass(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> C
     place, too early or no such rule there.
     """
     _check_come(case, on)
-    event = "expire" if rule is TimeRule.EXPIRE else _card_rule(rule, reminds=False).event
+    axis, event = (APPLICATION, "expire") if rule is TimeRule.EXPIRE else _changing(rule)
     card = case.card(card_no)
-    APPLICATION.find(card.application, event)
+    axis.find(getattr(card, COLUMN_OF[axis.name]), event)
     if rule is TimeRule.EXPIRE:
         circumstances = replace(case.circumstances(card), expired=card.valid_until < on)
     else:
         _check_place(card, rule)
         circumstances = after_waiting(case, card, rule, on)
-    case.step(card, APPLICATION, event, circumstances, on=on.isoformat())
+    case.step(card, axis, event, circumstances, on=on.isoformat())
     if card.application == Application.CANCELLED and card.bank_function != BankFunction.CLOSED:
         case.step(card, BANK_FUNCTION, "end_with_card", circumstances)
     case.note(rule=rule.value, on=on.isoformat())
@@ -42,6 +44,8 @@ def let_time_pass(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> C
 @use_case("remind", Right.CLOCK, CardState)
 def remind(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> CardState:
     """Leave a reminder for the holder, whose card waits to be activated; once a card and kind.
+
+    The card's bank, which handed it over, is told by a notice of its own.
 
     Refuses, in this order: a day that has not come, no rule that reminds; no such card, own card, activated or ended,
     not handed over, too early, reminded already.
@@ -58,8 +62,14 @@ def remind(case: Case, /, *, card_no: str, rule: TimeRule, on: date) -> CardStat
     if Reminder.objects.filter(card=card, kind=rule.value).exists():
         raise DuplicateRequest(f"the holder of card {card_no} was reminded already")
     Reminder.objects.create(card=card, kind=rule.value, due_on=on, at=case.at)
+    tell_bank(case, card, f"{rule.name.lower()}_activation", state_of(card))
     case.note(rule=rule.value, on=on.isoformat())
     return state_of(card)
+
+
+def _changing(rule: TimeRule) -> tuple[Axis, str]:
+    timed = _card_rule(rule, reminds=False)
+    return timed.axis, timed.event
 
 
 def _card_rule(rule: TimeRule, *, reminds: bool) -> CardRule:

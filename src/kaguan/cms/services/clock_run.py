@@ -23,7 +23,7 @@ from kaguan.cms.rules.lifecycle import APPLICATION, Application
 from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import CARD_RULES, CardRule, TimeRule
-from kaguan.cms.services.case import Actor
+from kaguan.cms.services.case import COLUMN_OF, Actor
 from kaguan.cms.services.clock import let_time_pass, remind
 from kaguan.cms.services.temporary import lapse_temporary_card
 
@@ -59,9 +59,9 @@ def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
     for state in sorted(set(Application) - APPLICATION.final):
         yield from _expired(region, state, day, page)
     for rule in CARD_RULES:
-        days = rule.days(region.rules())
-        if days is not None:
-            waiting = _waiting(region, rule, day - timedelta(days=days))
+        last_start = rule.last_start(day, region.rules())
+        if last_start is not None:
+            waiting = _waiting(region, rule, last_start)
             yield from (Due(rule.name, number) for number in _pages(waiting, page))
     slips = TemporaryCard.objects.filter(region=region, state=TemporaryState.VALID, valid_until__lt=day)
     yield from (Due(TimeRule.TEMPORARY_CARD, number) for number in _pages(slips, page))
@@ -109,7 +109,8 @@ def _waiting(region: Region, rule: CardRule, last_day: date) -> QuerySet[Card]:
     """The cards in the rule's states whose waiting began on the last day or before."""
     begun = CardEvent.objects.filter(card=OuterRef("pk"), event__in=rule.since).order_by("-id")
     waiting = (
-        Card.objects.filter(region=region, application__in=rule.states, production__in=rule.production)
+        Card.objects.filter(region=region, production__in=rule.production)
+        .filter(**{f"{COLUMN_OF[rule.axis.name]}__in": rule.states})
         .annotate(since=Subquery(begun.values("at")[:1]))
         .filter(since__lt=_midnight_after(last_day))
     )

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardRequest, Departure, Holder, TemporaryCard
+from kaguan.cms.rules.choices import Demand
+from kaguan.cms.rules.demands import open_demands
 from kaguan.cms.rules.departures import REASON_OF, DepartureKind
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction, CancelReason
@@ -24,7 +26,10 @@ from kaguan.cms.services.use_case import use_case
 
 @dataclass(frozen=True, slots=True)
 class Departed:
-    """A departure on the books, and how many cards, requests and temporary cards it ended."""
+    """A departure on the books, and how many cards, requests and temporary cards it ended.
+
+    `demands_open` names what the region demands before a card is cancelled for that reason, and is still to be seen to.
+    """
 
     departure_id: str
     holder_id: int
@@ -32,6 +37,7 @@ class Departed:
     cards_ended: int
     requests_ended: int
     temporary_cards_ended: int
+    demands_open: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def register_departure(
 ) -> Departed:
     """Leave the person registered as dead or gone, every card cancelled, open requests withdrawn, slips ended.
 
+    Nobody waits for the card to be brought in: what the region demands besides stands in the answer, and in the log.
     The personal account is not touched: it goes to the estate, or follows the person, by its own use case.
     Refuses, in this order: no such person, own person, no evidence, a day that has not come, registered already.
     """
@@ -69,6 +76,7 @@ def register_departure(
         registered_by=case.operator.code,
         at=case.at,
     )
+    demands = _open_demands(holder, REASON_OF[kind])
     ended = Departed(
         str(case.request_id),
         holder.pk,
@@ -76,8 +84,9 @@ def register_departure(
         cards_ended=_end_cards(case, holder, REASON_OF[kind]),
         requests_ended=_end_requests(case, holder),
         temporary_cards_ended=_end_temporary_cards(case, holder),
+        demands_open=demands,
     )
-    case.note(holder=holder.pk, kind=kind.value, cards_ended=ended.cards_ended)
+    case.note(holder=holder.pk, kind=kind.value, cards_ended=ended.cards_ended, demands_open=demands)
     return ended
 
 
@@ -102,6 +111,18 @@ def revoke_departure(case: Case, /, *, departure_id: UUID) -> Revoked:
     Departure.objects.filter(pk=departure.pk).update(revoked_at=case.at, revoked_by=case.operator.code)
     case.note(departure=str(departure_id), holder=departure.holder_id)
     return Revoked(str(departure_id), departure.holder_id)
+
+
+def _open_demands(holder: Holder, reason: CancelReason) -> str:
+    """Return what is still to be seen to for the person's cards, with the departure's evidence as proof."""
+    demands = holder.region.rules().cancel_demands(reason)
+    cards = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED)
+    still_open = {
+        demand
+        for card in cards
+        for demand in open_demands(demands, [Demand.PROOF], production=card.production, approved=False)
+    }
+    return ", ".join(demand for demand in demands if demand in still_open)
 
 
 def _end_cards(case: Case, holder: Holder, reason: CancelReason) -> int:

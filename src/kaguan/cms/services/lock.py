@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kaguan.apdu.errors import NeedsSecondPerson
+from kaguan.cms.models import Card
 from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.choices import Demand
+from kaguan.cms.rules.demands import Met, check_met, open_demands
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, BankFunction, CancelReason, LockReason
+from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
@@ -38,12 +45,32 @@ def seal(case: Case, /, *, card_no: str) -> CardState:
 
 
 @use_case("cancel", Right.CANCEL, CardState)
-def cancel(case: Case, /, *, card_no: str, reason: CancelReason) -> CardState:
-    """Leave the card ended for good, its bank function closed."""
+def cancel(case: Case, /, *, card_no: str, reason: CancelReason, met: Sequence[Met] = ()) -> CardState:
+    """Leave the card ended for good, its bank function closed; what the region demands stands with it (`met`).
+
+    Refuses, in this order: no such card, own card, needs a second person, state, reason, evidence that is none, what
+    the region demands for that reason and nobody met.
+    """
     card = case.card(card_no)
     case.check_alone(Action.CANCEL)
     circumstances = case.circumstances(card)
-    case.step(card, APPLICATION, "cancel", circumstances, reason=reason)
+    case.allow(APPLICATION, card.application, "cancel", circumstances, reason=reason)
+    _check_demands(case, card, CancelReason(reason), met)
+    evidence = {one.demand.value: one.evidence for one in met}
+    case.step(card, APPLICATION, "cancel", circumstances, reason=reason, met=evidence)
     if card.bank_function != BankFunction.CLOSED:
         case.step(card, BANK_FUNCTION, "close", circumstances)
     return state_of(card)
+
+
+def _check_demands(case: Case, card: Card, reason: CancelReason, met: Sequence[Met]) -> None:
+    check_met(met)
+    rules = card.region.rules()
+    approved = case.approved is Action.CANCEL
+    still_open = open_demands(
+        rules.cancel_demands(reason), [one.demand for one in met], production=card.production, approved=approved
+    )
+    if Demand.SECOND_PERSON in still_open:
+        raise NeedsSecondPerson(f"in {rules.name} a second person approves this: ask for approval")
+    if still_open:
+        raise NotEligible(f"cancel refused: in {rules.name} this is missing: {', '.join(still_open)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -11,11 +12,15 @@ from django.utils import timezone
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Facet
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
+from kaguan.cms.rules.losses import takes_bank_along
+from kaguan.cms.rules.papers import missing_papers
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.chip.cases import begin_step, end_step
@@ -25,52 +30,86 @@ from kaguan.cms.services.use_case import use_case
 BLOCK_ORDERED: Final = "order_block"
 BLOCK_PRESUMED: Final = "presume_block"
 
+_BANK_LOST: Final = frozenset({BankFunction.TEMPORARY_LOSS, BankFunction.LOST})
+_BANK_NOT_LOST: Final = frozenset({BankFunction.ACTIVE, BankFunction.TEMPORARY_LOSS})
+
 
 @use_case("report temporary loss", Right.LOSS, CardState)
-def report_temporary_loss(case: Case, /, *, card_no: str) -> CardState:
-    """Leave the card unusable for the days that its region allows; a call from the holder is enough."""
+def report_temporary_loss(case: Case, /, *, card_no: str, channel: Channel | None = None) -> CardState:
+    """Leave the card unusable for the days that its region allows; a call from the holder is enough.
+
+    The bank's side comes along as far as the region says, for days of its own.
+    Refuses, in this order: no such card, own card, channel, state.
+    """
     card = case.card(card_no)
-    before = state_of(card)
-    case.step(card, APPLICATION, "report_temporary_loss", case.circumstances(card))
+    rules = card.region.rules()
+    case.taken_by("report_temporary_loss", channel, rules.temporary_loss_channels, rules.name)
+    before, circumstances = state_of(card), case.circumstances(card)
+    case.step(card, APPLICATION, "report_temporary_loss", circumstances)
+    if card.bank_function == BankFunction.ACTIVE and _bank_comes_along(case, card):
+        case.step(card, BANK_FUNCTION, "suspend_with_card", circumstances)
     tell_bank(case, card, "report_temporary_loss", before)
     return state_of(card)
 
 
 @use_case("report formal loss", Right.LOSS, CardState)
-def report_formal_loss(case: Case, /, *, card_no: str, document: Document) -> CardState:
-    """Leave the card lost in writing; at an outlet of its bank the bank function is reported lost with it.
+def report_formal_loss(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    document: Document,
+    papers: Sequence[DocumentCopy] = (),
+    channel: Channel | None = None,
+) -> CardState:
+    """Leave the card lost in writing; the bank function is reported lost with it as far as the region says.
 
-    Refuses, in this order: no such card, own card, state, document.
+    Refuses, in this order: no such card, own card, channel, state, document, other papers.
     """
     card = case.card(card_no)
+    rules = card.region.rules()
+    case.taken_by("report_formal_loss", channel, rules.formal_loss_channels, rules.name)
     before = state_of(card)
-    circumstances = case.circumstances(card, document=document)
+    circumstances = replace(
+        case.circumstances(card, document=document),
+        papers_missing=missing_papers(rules.formal_loss_documents, document, papers),
+    )
     case.step(card, APPLICATION, "report_formal_loss", circumstances)
-    if card.bank_function == BankFunction.ACTIVE and case.institution.bank_code == card.bank_code:
+    if card.bank_function in _BANK_NOT_LOST and _bank_comes_along(case, card):
         case.step(card, BANK_FUNCTION, "report_loss", circumstances)
     tell_bank(case, card, "report_formal_loss", before)
     return state_of(card)
 
 
 @use_case("release loss", Right.LOSS, CardState)
-def release_loss(case: Case, /, *, card_no: str, document: Document | None = None) -> CardState:
+def release_loss(
+    case: Case, /, *, card_no: str, document: Document | None = None, channel: Channel | None = None
+) -> CardState:
     """Leave the found card in normal use again; a formal loss only where the region allows it, with a document.
 
-    Refuses, in this order: no such card, own card, state, needs a second person, chip blocked meanwhile, region,
-    document, expired.
+    Refuses, in this order: no such card, own card, state, channel, needs a second person, chip blocked meanwhile,
+    region, document, expired.
     """
     card = case.card(card_no)
-    row = APPLICATION.find(card.application, "release_loss")
-    if card.application == Application.FORMAL_LOSS:
+    row, rules = APPLICATION.find(card.application, "release_loss"), card.region.rules()
+    formal = card.application == Application.FORMAL_LOSS
+    ways = rules.formal_loss_channels if formal else rules.release_loss_channels
+    case.taken_by(row.event, channel, ways, rules.name)
+    if formal:
         case.check_alone(Action.RELEASE_FORMAL_LOSS)
     if card.chip_blocked_at is not None:
         raise NotEligible(f"{row.event} refused: the chip was blocked meanwhile, order a replacement")
     before, circumstances = state_of(card), case.circumstances(card, document=document)
     case.step(card, APPLICATION, "release_loss", circumstances)
-    if card.bank_function == BankFunction.LOST and case.institution.bank_code == card.bank_code:
+    if card.bank_function in _BANK_LOST and _bank_comes_along(case, card):
         case.step(card, BANK_FUNCTION, "release_loss", circumstances)
     tell_bank(case, card, "release_loss", before)
     return state_of(card)
+
+
+def _bank_comes_along(case: Case, card: Card) -> bool:
+    at_own_bank = case.institution.bank_code == card.bank_code
+    return takes_bank_along(card.region.rules().bank_loss, at_own_bank=at_own_bank)
 
 
 @use_case("lapse loss", Right.LOSS, CardState)
@@ -94,11 +133,8 @@ def after_waiting(case: Case, card: Card, rule: TimeRule, on: date) -> Circumsta
     since = CardEvent.objects.filter(card=card, event__in=timed.since).order_by("id").last()
     if since is None:
         raise NotEligible(f"{rule} refused: card {card.card_no} has nothing to count the days from")
-    return replace(
-        case.circumstances(card),
-        days_passed=(on - timezone.localtime(since.at).date()).days,
-        days_needed=timed.days(card.region.rules()),
-    )
+    waited = timed.waited(timezone.localtime(since.at).date(), on, card.region.rules())
+    return replace(case.circumstances(card), days_passed=waited.days_passed, days_needed=waited.days_needed)
 
 
 @use_case("order block", Right.LOSS, CardState)

@@ -6,14 +6,20 @@ Law. The new card is of the same person; account and rights are the person's, so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
-from kaguan.cms.models import Card, CardEvent, CardOrder, Departure, Holder
+from django.utils import timezone
+
+from kaguan.cms.models import Card, CardEvent, CardOrder, Departure, Holder, OrderDeadline
+from kaguan.cms.rules.approvals import Action
+from kaguan.cms.rules.deadlines import Urgency, due_at
 from kaguan.cms.rules.documents import mask_number
+from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.lifecycle import (
     APPLICATION,
     BANK_FUNCTION,
@@ -25,7 +31,9 @@ from kaguan.cms.rules.lifecycle import (
 from kaguan.cms.rules.production import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.fee_books import paid_fee, spend
 from kaguan.cms.services.use_case import use_case
 from kaguan.personalization.order.validity import years_after
 
@@ -57,26 +65,34 @@ class OrderReceipt:
 
 
 @use_case("order cards", Right.ORDER, OrderReceipt)
-def order_cards(case: Case, /, *, order_no: str, rows: Sequence[OrderRow]) -> OrderReceipt:
+def order_cards(
+    case: Case, /, *, order_no: str, rows: Sequence[OrderRow], urgency: Urgency = Urgency.NORMAL
+) -> OrderReceipt:
     """Leave a card in state ordered for every row; people not known yet are put on the books.
 
     Refuses the whole order at its first bad row, in this order: order number used, no rows, card number used,
-    own card, name differs from the books, person has an open card, bank not of the region, valid too long.
+    own card, name differs from the books, person has an open card, fee not paid, bank not of the region, valid too
+    long.
     """
     case.note(order_no=order_no, card_count=len(rows))
-    order = open_order(case, order_no, "new", len(rows))
+    order = open_order(case, order_no, "new", len(rows), urgency)
     for number, row in enumerate(rows, start=1):
         holder = _holder_of(case, row, number)
         still_open = Card.objects.filter(holder=holder).exclude(application=Application.CANCELLED).first()
         if still_open is not None:
             raise NotEligible(f"row {number}: the person has card {still_open.card_no} already")
-        add_card(case, order, holder, row, where=f"row {number}: ")
+        fee = paid_fee(case, holder, FeeKind.FIRST, None, where=f"row {number}: ")
+        card = add_card(case, order, holder, row, where=f"row {number}: ")
+        spend(fee, card)
     return OrderReceipt(order_no, len(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """What a card that takes the place of another is ordered with; no bank code means the old card's bank."""
+    """What a card that takes the place of another is ordered with; no bank code means the old card's bank.
+
+    No channel is the usual one of whoever orders.
+    """
 
     card_no: str
     order_no: str
@@ -84,6 +100,8 @@ class NewCard:
     valid_until: date
     bank_card_no: str = ""
     bank_code: str = ""
+    urgency: Urgency = Urgency.NORMAL
+    channel: Channel | None = None
 
 
 @use_case("order replacement", Right.REPLACE, CardState)
@@ -97,37 +115,37 @@ def order_replacement(
     issue_date: date,
     valid_until: date,
     bank_card_no: str = "",
+    urgency: Urgency = Urgency.NORMAL,
+    channel: Channel | None = None,
 ) -> CardState:
     """Leave the lost card cancelled and a new one ordered for the same person and bank; return the new one.
 
-    Refuses, in this order: no such card, own card, replaced already, person dead or gone, not formally lost, order
-    or card number used, valid too long.
+    Refuses, in this order: no such card, own card, channel, needs a second person, replaced already, person dead or
+    gone, not formally lost, fee not paid, order or card number used, valid too long.
     """
-    new = NewCard(new_card_no, order_no, issue_date, valid_until, bank_card_no)
-    return _order_successor(case, case.card(card_no), Ending.REPLACE, CancelReason.LOST, new)
+    new = NewCard(new_card_no, order_no, issue_date, valid_until, bank_card_no, urgency=urgency, channel=channel)
+    return order_again(case, case.card(card_no), Ending.REPLACE, CancelReason.LOST, new)
 
 
 @use_case("order exchange", Right.REPLACE, CardState)
 def order_exchange(case: Case, /, *, card_no: str, reason: ExchangeReason, new: NewCard) -> CardState:
     """Leave the damaged or outdated card cancelled and a new one ordered for the same person; return the new one.
 
-    Refuses, in this order: no such card, own card, replaced already, person dead or gone, another bank without that
-    reason, card state, reason; order or card number used, bank not of the region, valid too long.
+    Refuses, in this order: no such card, own card, another bank without that reason, channel, needs a second person,
+    replaced already, person dead or gone, card state, reason, fee not paid; order or card number used, bank not of the
+    region, valid too long.
     """
-    old = case.card(card_no)
-    if new.bank_code not in {"", old.bank_code} and reason is not ExchangeReason.BANK_CHANGED:
-        raise NotEligible(f"the bank changes only for reason {ExchangeReason.BANK_CHANGED} BANK_CHANGED")
-    return _order_successor(case, old, Ending.EXCHANGE, reason, new)
+    return order_again(case, case.card(card_no), Ending.EXCHANGE, reason, new)
 
 
 @use_case("order renewal", Right.REPLACE, CardState)
 def order_renewal(case: Case, /, *, card_no: str, new: NewCard) -> CardState:
     """Leave a card near or past its last day cancelled and a new one ordered for the same person; return the new one.
 
-    Refuses, in this order: no such card, own card, replaced already, person dead or gone, card state, too early,
-    order or card number used, valid too long.
+    Refuses, in this order: no such card, own card, channel, needs a second person, replaced already, person dead or
+    gone, card state, too early, order or card number used, valid too long.
     """
-    return _order_successor(case, case.card(card_no), Ending.RENEW, "", new)
+    return order_again(case, case.card(card_no), Ending.RENEW, "", new)
 
 
 class Ending(StrEnum):
@@ -138,6 +156,15 @@ class Ending(StrEnum):
     RENEW = "renew"
     APPLY_AGAIN = "apply_again"
 
+
+FEE_OF: Final[Mapping[Ending, FeeKind]] = MappingProxyType(
+    {
+        Ending.REPLACE: FeeKind.LOST,
+        Ending.EXCHANGE: FeeKind.EXCHANGED,
+        Ending.RENEW: FeeKind.RENEWED,
+        Ending.APPLY_AGAIN: FeeKind.FIRST,
+    }
+)
 
 ENDED_BY_TIME: Final = frozenset({"expire", "mature"})
 """Events that ended a card without anybody asking: what it leaves is still to be replaced."""
@@ -167,9 +194,20 @@ def was_ended_by_time(card: Card) -> bool:
     return card.application == Application.CANCELLED and ended.filter(event__in=ENDED_BY_TIME).exists()
 
 
-def _order_successor(case: Case, old: Card, ending: Ending, reason: str, new: NewCard) -> CardState:
+def order_again(case: Case, old: Card, ending: Ending, reason: str, new: NewCard) -> CardState:
+    """Leave the old card ended and the new one ordered; refuse as `order_exchange`.
+
+    Law. A card is made again by two people: this is approved by a second one, or it began as a request that somebody
+    else checked. A region may leave it to one, who then does not hand the card over.
+    """
+    if new.bank_code not in {"", old.bank_code} and reason != ExchangeReason.BANK_CHANGED:
+        raise NotEligible(f"the bank changes only for reason {ExchangeReason.BANK_CHANGED} BANK_CHANGED")
+    rules = old.region.rules()
+    case.taken_by(ending, new.channel, rules.replace_channels, rules.name)
+    case.check_alone(Action.MAKE_AGAIN)
     make_room(case, old, ending, reason)
     holder = old.holder
+    fee = paid_fee(case, holder, FEE_OF[ending], old, reason=reason, where="")
     row = OrderRow(
         card_no=new.card_no,
         cert_type=holder.cert_type,
@@ -180,7 +218,9 @@ def _order_successor(case: Case, old: Card, ending: Ending, reason: str, new: Ne
         issue_date=new.issue_date,
         valid_until=new.valid_until,
     )
-    card = add_card(case, open_order(case, new.order_no, "replacement", 1), holder, row, where="")
+    order = open_order(case, new.order_no, "replacement", 1, new.urgency)
+    card = add_card(case, order, holder, row, where="")
+    spend(fee, card)
     link(case, old, card)
     case.note(order_no=new.order_no)
     return state_of(card)
@@ -192,15 +232,23 @@ def link(case: Case, old: Card, new: Card) -> None:
     case.note(old_card_no=old.card_no, new_card_no=new.card_no)
 
 
-def open_order(case: Case, order_no: str, kind: str, card_count: int) -> CardOrder:
-    """Leave an order on the books; refuse with DuplicateRequest when its number is used, NotEligible without rows."""
+def open_order(case: Case, order_no: str, kind: str, card_count: int, urgency: Urgency) -> CardOrder:
+    """Leave an order on the books, with the moment by which it has to be done.
+
+    Refuses with DuplicateRequest when its number is used, with NotEligible without rows.
+    """
     if CardOrder.objects.filter(pk=order_no).exists():
         raise DuplicateRequest(f"order {order_no} is on the books already")
     if not card_count:
         raise NotEligible(f"order {order_no} has no rows")
-    return CardOrder.objects.create(
+    order = CardOrder.objects.create(
         order_no=order_no, kind=kind, ordered_by=case.operator.code, ordered_at=case.at, card_count=card_count
     )
+    rules = case.institution.region.rules()
+    OrderDeadline.objects.create(
+        order=order, urgency=urgency, due_at=due_at(rules, urgency, timezone.localtime(case.at))
+    )
+    return order
 
 
 def _holder_of(case: Case, row: OrderRow, number: int) -> Holder:
@@ -240,5 +288,6 @@ def add_card(case: Case, order: CardOrder, holder: Holder, row: OrderRow, *, whe
         issue_date=row.issue_date,
         valid_until=row.valid_until,
     )
-    case.tell(card, PRODUCTION.name, "order", from_stage, card.production, order_no=order.order_no)
+    approved = {"approver": case.approver} if case.approver else {}
+    case.tell(card, PRODUCTION.name, "order", from_stage, card.production, order_no=order.order_no, **approved)
     return card

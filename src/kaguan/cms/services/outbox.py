@@ -121,6 +121,14 @@ REPORTS = {
 """The reports that a bank may refuse, with the state of the application that each leaves."""
 
 
+_TAKING_BACK = {
+    (BankFunction.ACTIVE, BankFunction.TEMPORARY_LOSS): "take_back_loss",
+    (BankFunction.ACTIVE, BankFunction.LOST): "take_back_loss",
+    (BankFunction.TEMPORARY_LOSS, BankFunction.LOST): "take_back_formal_loss",
+}
+"""How the bank's side goes back from where the report left it to where it was."""
+
+
 @use_case("take back loss", Right.LOSS, TakenBack)
 def take_back_loss(case: Case, /, *, notice_id: UUID, why: str) -> TakenBack:
     """Leave the card where it stood before the loss that its bank refused, and why on record.
@@ -149,5 +157,7 @@ def _put_back(case: Case, card: Card, notice: Notice) -> None:
     was_lost = notice.before["application"] == Application.TEMPORARY_LOSS
     event = "take_back_formal_loss" if was_lost else "take_back_loss"
     case.step(card, APPLICATION, event, circumstances)
-    if notice.before["bank_function"] == BankFunction.ACTIVE and card.bank_function == BankFunction.LOST:
-        case.step(card, BANK_FUNCTION, "take_back_loss", circumstances)
+    sides = BankFunction(notice.before["bank_function"]), BankFunction(card.bank_function)
+    bank_event = _TAKING_BACK.get(sides)
+    if bank_event is not None:
+        case.step(card, BANK_FUNCTION, bank_event, circumstances)

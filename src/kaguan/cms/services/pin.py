@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from kaguan.cms.models import Card
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
+from kaguan.cms.rules.papers import missing_papers
 from kaguan.cms.rules.refusals import IllegalTransition, NotEligible
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 
@@ -26,7 +32,10 @@ def check_pin_serves(card: Card) -> None:
 @use_case("change PIN", Right.PIN, CardState)
 def record_pin_change(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the holder chose a new PIN, at an outlet or at the terminal of a designated site."""
-    return _record(case, card_no, "change")
+    card = case.card(card_no)
+    check_use(card.application, Use.CARE_FOR_PIN)
+    case.step(card, PIN, "change", case.circumstances(card))
+    return state_of(card)
 
 
 @use_case("block PIN", Right.PIN, CardState)
@@ -42,12 +51,28 @@ def record_pin_blocked(case: Case, /, *, card_no: str) -> CardState:
 
 
 @use_case("reset PIN", Right.PIN, CardState)
-def reset_pin(case: Case, /, *, card_no: str, document: Document) -> CardState:
+def reset_pin(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    document: Document,
+    papers: Sequence[DocumentCopy] = (),
+    channel: Channel | None = None,
+) -> CardState:
     """Leave on record that the holder, known by an original document, typed a new PIN into the chip.
 
-    Refuses, in this order: no such card, own card, card state, PIN void, document, too many resets.
+    Refuses, in this order: no such card, own card, channel, card state, PIN void, document, other papers, too many
+    resets.
     """
-    return _record(case, card_no, "reset", document)
+    card = case.card(card_no)
+    rules = card.region.rules()
+    case.taken_by("reset", channel, rules.pin_reset_channels, rules.name)
+    check_use(card.application, Use.CARE_FOR_PIN)
+    missing = missing_papers(rules.pin_reset_documents, document, papers)
+    circumstances = replace(case.circumstances(card, document=document), papers_missing=missing)
+    case.step(card, PIN, "reset", circumstances)
+    return state_of(card)
 
 
 @use_case("void PIN", Right.PIN, CardState)
@@ -58,11 +83,4 @@ def void_pin(case: Case, /, *, card_no: str) -> CardState:
     """
     card = case.card(card_no)
     case.step(card, PIN, "void", case.circumstances(card))
-    return state_of(card)
-
-
-def _record(case: Case, card_no: str, event: str, document: Document | None = None) -> CardState:
-    card = case.card(card_no)
-    check_use(card.application, Use.CARE_FOR_PIN)
-    case.step(card, PIN, event, case.circumstances(card, document=document))
     return state_of(card)

@@ -10,13 +10,15 @@ from uuid import UUID
 
 from kaguan.cms.models import Card, CardOrder, CardRequest
 from kaguan.cms.rules.applying import RequestKind
+from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.production import FAILURES, PRODUCTION, Production, Report
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.orders import Ending, OrderReceipt, OrderRow, add_card, link, make_room, open_order
+from kaguan.cms.services.fee_books import paid_fee, spend
+from kaguan.cms.services.orders import FEE_OF, Ending, OrderReceipt, OrderRow, add_card, link, make_room, open_order
 from kaguan.cms.services.requests import ENDING_OF, locked_request
 from kaguan.cms.services.stock import take_chip_numbers
 from kaguan.cms.services.use_case import use_case
@@ -46,14 +48,17 @@ class StageReceipt:
 
 
 @use_case("order requests", Right.ORDER, OrderReceipt)
-def order_requests(case: Case, /, *, order_no: str, rows: Sequence[RequestRow]) -> OrderReceipt:
+def order_requests(
+    case: Case, /, *, order_no: str, rows: Sequence[RequestRow], urgency: Urgency = Urgency.NORMAL
+) -> OrderReceipt:
     """Leave a card ordered for every checked request; what it replaces, or what was sealed, is cancelled with it.
 
     Refuses the whole order at its first bad row, in this order: order number used, no rows; no such request, own
-    request, not checked, old card as `make_room`, card number used, bank not of the region, valid too long.
+    request, not checked, old card as `make_room`, fee not paid, card number used, bank not of the region, valid too
+    long.
     """
     kind = "new"
-    order = open_order(case, order_no, kind, len(rows))
+    order = open_order(case, order_no, kind, len(rows), urgency)
     for number, row in enumerate(rows, start=1):
         kind = _order_request(case, order, row, where=f"row {number}: ") or kind
     CardOrder.objects.filter(pk=order.pk).update(kind=kind)
@@ -69,6 +74,7 @@ def _order_request(case: Case, order: CardOrder, row: RequestRow, *, where: str)
     for old in olds:
         make_room(case, old, _ending(request), request.reason if request.replaces else "")
     holder = request.holder
+    fee = paid_fee(case, holder, FEE_OF[_ending(request)], request.replaces, reason=request.reason, where=where)
     asked = OrderRow(
         card_no=row.card_no,
         cert_type=holder.cert_type,
@@ -80,6 +86,7 @@ def _order_request(case: Case, order: CardOrder, row: RequestRow, *, where: str)
         valid_until=row.valid_until,
     )
     card = add_card(case, order, holder, asked, where=where, from_stage=request.stage)
+    spend(fee, card)
     for old in olds:
         link(case, old, card)
     CardRequest.objects.filter(pk=request.pk).update(card=card, stage=Production.ORDERED, stage_since=case.at)

@@ -6,7 +6,7 @@ earliest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,10 +69,11 @@ def import_regions(case: Case, /, *, texts: Mapping[str, str]) -> VersionsAdded:
     return VersionsAdded(len(new), sum(len(one.versions) for one in files) - len(new))
 
 
-@use_case("open region", Right.SET_UP, RegionOpened)
+@use_case("open region", Right.OPEN_REGION, RegionOpened)
 def open_region(case: Case, /, *, code: str, authority: str, administrator: str) -> RegionOpened:
     """Leave the region open for business beside the actor's own: with an authority, and an administrator there.
 
+    To open regions is a right of its own, which whoever founded the system has and no administrator after them.
     What comes with Kaguan of the region, and of those above it, is put on the books when nothing is there yet.
     Refuses, in this order: no region code, open already, codes used already, nothing known of it.
     """
@@ -87,12 +88,12 @@ def open_region(case: Case, /, *, code: str, authority: str, administrator: str)
     if not RegionVersion.objects.filter(region_code=code).exists():
         raise NotFound(f"nothing is known of region {code}: import its file first")
     place = Region.objects.create(code=code)
-    establish(place, authority=authority, administrator=administrator)
+    establish(place, authority=authority, administrator=administrator, roles=[Role.ADMINISTRATOR])
     return RegionOpened(code, authority, administrator)
 
 
-def establish(place: Region, *, authority: str, administrator: str) -> None:
-    """Leave the region with an authority, and an administrator who works there."""
+def establish(place: Region, *, authority: str, administrator: str, roles: Sequence[Role]) -> None:
+    """Leave the region with an authority, and an administrator who works there in these roles."""
     institution = Institution.objects.create(
         code=authority, name=authority, kind=InstitutionKind.AUTHORITY, region=place
     )
@@ -100,7 +101,7 @@ def establish(place: Region, *, authority: str, administrator: str) -> None:
         code=administrator,
         name=administrator,
         institution=institution,
-        roles=[Role.ADMINISTRATOR.value],
+        roles=[role.value for role in roles],
         level=Level.ADMINISTRATOR,
     )
 

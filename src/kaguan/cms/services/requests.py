@@ -7,16 +7,17 @@ Law. Whoever applied does not check: from wish to order two people have looked a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardRequest, Departure, Holder
 from kaguan.cms.rules.applying import (
+    Agent,
     Eligibility,
+    PersonStanding,
     Presence,
     RequestKind,
-    Standing,
     check_presence,
     may_apply,
     may_replace,
@@ -45,11 +46,12 @@ ENDING_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """The person who is to have the card, as named by who applies."""
+    """The person who is to have the card, as named by who applies; of a unit's minors with who acts for them."""
 
     cert_type: str
     cert_no: str
     name: str
+    guardian: Agent | None = None
 
     def __repr__(self) -> str:
         """Show nothing personal."""
@@ -98,19 +100,23 @@ def apply(case: Case, /, *, applicant: Applicant, wish: Wish, presence: Presence
     """Leave a request for a card on the books, waiting for its check.
 
     Refuses, in this order: may not have it (with its code), own request, place, unit, document, agent, guardian,
-    person, guardian not registered, bank not of the region, outlet unknown, old card's state or reason.
+    person, channel, guardian not registered, bank not of the region, outlet unknown, old card's state or reason.
     """
     return _state(_apply(case, case.request_id, applicant, wish, presence))
 
 
 @use_case("apply for unit", Right.APPLY, UnitReceipt)
 def apply_for_unit(case: Case, /, *, applicants: Sequence[Applicant], wish: Wish, presence: Presence) -> UnitReceipt:
-    """Leave a request for every person of the unit. Refuses the whole batch at its first bad row, as `apply`."""
+    """Leave a request for every person of the unit; a minor's guardian is named with the minor.
+
+    Refuses the whole batch at its first bad row, as `apply`.
+    """
     if not applicants:
         raise NotEligible("the unit names nobody")
     for number, applicant in enumerate(applicants, start=1):
         try:
-            _apply(case, uuid5(case.request_id, str(number)), applicant, wish, presence)
+            present = replace(presence, agent=applicant.guardian)
+            _apply(case, uuid5(case.request_id, str(number)), applicant, wish, present)
         except MayNotHaveCard as refusal:
             raise MayNotHaveCard(f"row {number}: {refusal}", code=refusal.code, which=refusal.which) from None
         except NotEligible as refusal:
@@ -199,7 +205,11 @@ def _apply(case: Case, card_request_id: UUID, applicant: Applicant, wish: Wish, 
     rules = case.institution.region.rules()
     minor = is_minor(holder, case.today, facts_of(holder))
     on_books = Document(holder.cert_type, holder.cert_no, original=True)
-    check_presence(presence, on_books, kind=case.institution.kind, minor=minor)
+    check_presence(
+        presence, on_books, kind=case.institution.kind, minor=minor, proving_cards=_proving_cards(case, holder)
+    )
+    ways = rules.apply_channels if wish.kind is RequestKind.NEW else rules.replace_channels
+    case.taken_by("apply", presence.channel_said(), ways, rules.name)
     agent = presence.agent
     if minor and agent is not None and not is_guardian_of(holder, agent.document):
         raise NotEligible("who applies is not registered as a guardian of the minor: register them first")
@@ -229,6 +239,14 @@ def _apply(case: Case, card_request_id: UUID, applicant: Applicant, wish: Wish, 
     )
 
 
+def _proving_cards(case: Case, holder: Holder) -> list[str]:
+    """Return the numbers of the person's cards that stand for the identity document here."""
+    if not case.institution.region.rules().card_proves_identity:
+        return []
+    in_use = Card.objects.filter(holder=holder, application=Application.NORMAL, valid_until__gte=case.today)
+    return list(in_use.values_list("card_no", flat=True))
+
+
 def _card_to_replace(case: Case, holder: Holder, wish: Wish) -> Card | None:
     """Return the card that the new one will replace, when it could be replaced so today."""
     if wish.kind is RequestKind.NEW:
@@ -250,14 +268,14 @@ def _eligibility(case: Case, holder: Holder | None, applicant: Applicant, kind: 
     return may_apply(standing) if kind is RequestKind.NEW else may_replace(standing)
 
 
-def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> Standing:
+def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> PersonStanding:
     if holder is None:
-        return Standing()
+        return PersonStanding()
     twins = Holder.objects.filter(cert_no=holder.cert_no, region=holder.region).exclude(pk=holder.pk)
     departure = Departure.objects.filter(holder=holder, revoked_at=None).first()
     card = current_card(holder)
     here = card is not None and card.region == case.institution.region
-    return Standing(
+    return PersonStanding(
         known=True,
         name_agrees=holder.name == applicant.name,
         on_books_twice=twins.exists(),

@@ -70,7 +70,9 @@ def found(
         if region is not None:
             add_version(Layer(region_code, SINCE_EVER, region.own_settings()), by=administrator, at=at)
         add_shipped(region_code, by=administrator, at=at)
-        establish(Region.objects.create(code=region_code), authority=authority, administrator=administrator)
+        roles = [Role.ADMINISTRATOR, Role.FOUNDER]
+        place = Region.objects.create(code=region_code)
+        establish(place, authority=authority, administrator=administrator, roles=roles)
         audit.append(
             audit.AuditLine(at, administrator, authority, "found", request_id, "done", {"region": region_code})
         )

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kaguan.cms.models import Card, CardRequest, Departure, Holder, TemporaryCard
+from kaguan.cms.rules.choices import CardFunction
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible, NotFound
+from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible, NotFound
+from kaguan.cms.rules.regions import RegionRules
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.requests import OPEN
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def _check_waiting(case: Case, holder: Holder, temporary_card_no: str) -> None:
         raise NotEligible(f"{holder} belongs to region {holder.region.code}: a temporary card works in its own only")
     if TemporaryCard.objects.filter(pk=temporary_card_no).exists():
         raise DuplicateRequest(f"temporary card number {temporary_card_no} is used already")
-    out = TemporaryCard.objects.filter(holder=holder).exclude(state=TemporaryState.RETURNED).first()
+    out = _still_out(holder, case.institution.region.rules())
     if out is not None:
         raise DuplicateRequest(f"temporary card {out.temporary_card_no} has not been given back yet")
     cards = Card.objects.filter(holder=holder)
@@ -66,6 +68,50 @@ def _check_waiting(case: Case, holder: Holder, temporary_card_no: str) -> None:
     waiting = CardRequest.objects.filter(holder=holder, stage__in=OPEN).exists()
     if not waiting and not cards.filter(application=Application.NOT_ENABLED).exists():
         raise NotEligible("no card is on its way to the person: apply for one first")
+
+
+def _still_out(holder: Holder, rules: RegionRules) -> TemporaryCard | None:
+    """Return the temporary card that stands in the way: one not given back, or where it need not be, a valid one."""
+    cards = TemporaryCard.objects.filter(holder=holder)
+    if rules.temporary_card_returned:
+        return cards.exclude(state=TemporaryState.RETURNED).first()
+    return cards.filter(state=TemporaryState.VALID).first()
+
+
+def check_temporary_returned(card: Card) -> None:
+    """Return when no temporary card has to be given back before the holder gets this one; refuse with NotEligible."""
+    rules = card.region.rules()
+    out = _still_out(card.holder, rules) if rules.temporary_card_returned else None
+    if out is not None:
+        raise NotEligible(f"in {rules.name} temporary card {out.temporary_card_no} has to be given back first")
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryUse:
+    """A temporary card that serves for this here and now, and whose it is, by number."""
+
+    temporary_card_no: str
+    holder_id: int
+    function: str
+
+
+@question("use temporary card", Right.LOOK, noted=True)
+def use_temporary_card(case: Case, /, *, temporary_card_no: str, function: CardFunction) -> TemporaryUse:
+    """Return whose temporary card it is, when it serves for that; every use is noted. It never moves money.
+
+    Refuses, in this order: no such card in this region, own card, state, last day passed, not for that here.
+    """
+    card = _find(case, temporary_card_no)
+    rules = card.region.rules()
+    if card.state != TemporaryState.VALID:
+        raise IllegalTransition(TEMPORARY_CARD.refusals[TemporaryState(card.state)])
+    if card.valid_until < case.today:
+        raise NotEligible(f"temporary card {temporary_card_no} was valid until {card.valid_until}")
+    if function not in rules.temporary_card_functions:
+        serves = ", ".join(rules.temporary_card_functions) or "nothing"
+        raise NotEligible(f"in {rules.name} a temporary card does not serve for {function.value}, but for {serves}")
+    case.note(temporary_card_no=temporary_card_no, function=function.value, holder=card.holder_id)
+    return TemporaryUse(card.temporary_card_no, card.holder_id, function.value)
 
 
 @use_case("extend temporary card", Right.REPLACE, TemporaryReceipt)

@@ -73,19 +73,15 @@ def use_case(
                 case, first = request.admit(notes)
                 if first is not None:
                     return result(**first)
-                try:
-                    answer = work(case, *args, **kwargs)
-                except RuleBroken:
-                    request.check_not_said_at_once()
-                    raise
+                answer = work(case, *args, **kwargs)
                 request.keep(case, asdict(answer))  # type: ignore[call-overload]
                 return answer
 
             try:
                 return in_transaction(once)
-            except _SaidAtOnce:
-                return in_transaction(once)
             except RuleBroken as refusal:
+                if not isinstance(refusal, NotAllowed) and request.was_done_meanwhile():
+                    return ask(actor, request_id, **kwargs)  # what stood in its way was its own twin
                 request.note_refusal(refusal, notes)
                 raise
 
@@ -133,10 +129,6 @@ def was_done(request_id: UUID, action: str) -> bool:
     return Receipt.objects.filter(request_id=request_id, action=action).exists()
 
 
-class _SaidAtOnce(Exception):
-    """The same request was done by another program while this one waited for its rows."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Request:
     """A request before and after its work: admitted, looked up, kept, or refused."""
@@ -160,10 +152,10 @@ class _Request:
             raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
         return case, first
 
-    def check_not_said_at_once(self) -> None:
-        """Return when what stood in the way of the work was not the same request, said twice at once."""
-        if self.first_result() is not None:
-            raise _SaidAtOnce
+    def was_done_meanwhile(self) -> bool:
+        """Return whether the same request was done by now, while this one waited for what it locks."""
+        mine = {"request_id": self.request_id, "action": self.action, "fingerprint": self.fingerprint}
+        return in_transaction(Receipt.objects.filter(**mine).exists)
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""

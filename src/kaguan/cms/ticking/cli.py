@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from kaguan.cms.asking.cli import Question, Request, asks, changes
+from kaguan.cms.asking.cli import Look, Request, changes, looks
 from kaguan.cms.counter.cli import DAY
 
 
@@ -39,12 +39,12 @@ def clock(request: Request, day: datetime | None, *, dry: bool) -> None:
 
 
 @click.command()
-@asks
-def reminders(question: Question) -> None:
+@looks
+def reminders(look: Look) -> None:
     """Show whom to remind that a card waits to be activated."""
-    from kaguan.cms.progress import open_reminders
+    from kaguan.cms.services.browsing import list_reminders
 
-    question.show(open_reminders())
+    look.show(list_reminders(look.actor, look.request_id))
 
 
 COMMANDS = (clock, reminders)

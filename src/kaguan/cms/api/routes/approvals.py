@@ -7,15 +7,28 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNumber, DocumentShown, HolderId, Strict, Words, text
-from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.api.shapes import (
+    CardNumber,
+    Day,
+    DocumentShown,
+    HolderId,
+    MetDemands,
+    OptionalCode,
+    Strict,
+    Words,
+    text,
+)
+from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
 from kaguan.cms.rules.personal import Correction
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.approvals import asking, deciding
 from kaguan.cms.services.approvals.asking import AskedApproval
 from kaguan.cms.services.approvals.deciding import Decided, OpenApproval
+from kaguan.cms.services.orders import Ending, NewCard
 
 router: Final = Router(tags=["approvals"])
 
@@ -64,6 +77,37 @@ class CancellationWanted(Strict):
     card_no: CardNumber
     code: CancelReason
     reason: Words
+    met: MetDemands = ()
+
+
+class NewCardWanted(Strict):
+    """Which card should be followed by which, how it ends (an exchange with its code), and why."""
+
+    card_no: CardNumber
+    ending: Annotated[Ending, WithJsonSchema({"type": "string", "enum": ["replace", "exchange", "renew"]})]
+    code: ExchangeReason | None = None
+    new_card_no: CardNumber
+    order_no: Annotated[str, text(40)]
+    issue_date: Day
+    valid_until: Day
+    bank_card_no: OptionalCode = ""
+    bank_code: Annotated[str, text(15, shortest=0)] = ""
+    urgency: Urgency = Urgency.NORMAL
+    channel: Channel | None = None
+    reason: Words
+
+    def new(self) -> NewCard:
+        """Return the new card as use cases take it."""
+        return NewCard(
+            self.new_card_no,
+            self.order_no,
+            self.issue_date,
+            self.valid_until,
+            self.bank_card_no,
+            self.bank_code,
+            self.urgency,
+            self.channel,
+        )
 
 
 class Rejection(Strict):
@@ -112,7 +156,24 @@ def ask_unlock(request: HttpRequest, key: Key, seen: Seen, body: UnlockWanted) -
 def ask_cancellation(request: HttpRequest, key: Key, seen: Seen, body: CancellationWanted) -> AskedApproval:
     """Ask for a card to end."""
     return asking.ask_cancellation(
-        *asks_for(request, key, seen), card_no=body.card_no, code=body.code, reason=body.reason
+        *asks_for(request, key, seen),
+        card_no=body.card_no,
+        code=body.code,
+        reason=body.reason,
+        met=[one.met() for one in body.met],
+    )
+
+
+@router.post("/new-cards", response=answers(AskedApproval), operation_id="ask_new_card")
+def ask_new_card(request: HttpRequest, key: Key, seen: Seen, body: NewCardWanted) -> AskedApproval:
+    """Ask for a card to end and another one to be made in its place."""
+    return asking.ask_new_card(
+        *asks_for(request, key, seen),
+        card_no=body.card_no,
+        ending=body.ending,
+        code=body.code or "",
+        new=body.new(),
+        reason=body.reason,
     )
 
 

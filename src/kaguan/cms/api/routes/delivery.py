@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import AgentShown, DocumentShown, Strict
+from kaguan.cms.api.shapes import AgentShown, DocumentShown, Papers, Strict
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.services import issue
 from kaguan.cms.services.activation.entry import ActivationState
@@ -26,9 +26,10 @@ class Delivery(Strict):
 
 
 class ActivationWanted(Strict):
-    """What lies on the counter."""
+    """What lies on the counter: the document, and what else the region asks to see."""
 
     document: DocumentShown
+    papers: Papers = ()
 
 
 @router.post("/{card_no}/hand-over", response=answers(CardState), operation_id="hand_over_card")
@@ -58,4 +59,6 @@ def give_back(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body:
 @router.post("/{card_no}/activation", response=answers(ActivationState), operation_id="activate_card")
 def activate(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: ActivationWanted) -> ActivationState:
     """Bring the card into use at an outlet of its bank; the record on its chip is owed."""
-    return issue.activate(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
+    return issue.activate(
+        *asks_for(request, key, seen), card_no=card_no, document=body.document.document(), papers=body.papers
+    )

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import Strict
+from kaguan.cms.api.shapes import MetDemands, Strict
 from kaguan.cms.rules.lifecycle import CancelReason, LockReason
 from kaguan.cms.services import lock
 from kaguan.cms.services.case import CardState
@@ -23,9 +23,10 @@ class LockWanted(Strict):
 
 
 class CancelWanted(Strict):
-    """Why the card ends."""
+    """Why the card ends, and what the region demands for it and is met."""
 
     reason: CancelReason
+    met: MetDemands = ()
 
 
 @router.post("/{card_no}/lock", response=answers(CardState), operation_id="lock_card")
@@ -49,4 +50,5 @@ def seal_card(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> Ca
 @router.post("/{card_no}/cancellation", response=answers(CardState), operation_id="cancel_card")
 def cancel_card(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: CancelWanted) -> CardState:
     """End the card for good, where one person may."""
-    return lock.cancel(*asks_for(request, key, seen), card_no=card_no, reason=body.reason)
+    met = [one.met() for one in body.met]
+    return lock.cancel(*asks_for(request, key, seen), card_no=card_no, reason=body.reason, met=met)

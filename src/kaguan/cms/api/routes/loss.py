@@ -8,42 +8,61 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Strict
+from kaguan.cms.api.shapes import DocumentShown, Papers, Strict
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import loss
 from kaguan.cms.services.case import CardState
 
 router: Final = Router(tags=["loss"])
 
 
+class TemporaryLoss(Strict):
+    """How it was asked; absent, in the usual way of whoever asks."""
+
+    channel: Channel | None = None
+
+
 class FormalLoss(Strict):
-    """The document that is shown."""
+    """What is shown: the document, and what else the region asks to see."""
 
     document: DocumentShown
+    papers: Papers = ()
+    channel: Channel | None = None
 
 
 class LossRelease(Strict):
     """The document that is shown; a temporary loss is released without one."""
 
     document: DocumentShown | None = None
+    channel: Channel | None = None
 
 
 @router.post("/{card_no}/temporary-loss", response=answers(CardState), operation_id="report_temporary_loss")
-def report_temporary_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+def report_temporary_loss(
+    request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: TemporaryLoss | None = None
+) -> CardState:
     """Report the card lost for the time being."""
-    return loss.report_temporary_loss(*asks_for(request, key, seen), card_no=card_no)
+    channel = body.channel if body else None
+    return loss.report_temporary_loss(*asks_for(request, key, seen), card_no=card_no, channel=channel)
 
 
 @router.post("/{card_no}/formal-loss", response=answers(CardState), operation_id="report_formal_loss")
 def report_formal_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: FormalLoss) -> CardState:
     """Report the card formally lost."""
-    return loss.report_formal_loss(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
+    return loss.report_formal_loss(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/loss-release", response=answers(CardState), operation_id="release_loss")
 def release_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: LossRelease) -> CardState:
     """Give the found card back to use."""
     document = body.document.document() if body.document else None
-    return loss.release_loss(*asks_for(request, key, seen), card_no=card_no, document=document)
+    return loss.release_loss(*asks_for(request, key, seen), card_no=card_no, document=document, channel=body.channel)
 
 
 @router.post("/{card_no}/bank-loss", response=answers(CardState), operation_id="report_bank_loss")

@@ -13,6 +13,7 @@ from kaguan.cms.api.shapes import AgentShown, CertNo, CertType, Code, DocumentSh
 from kaguan.cms.rules.applying import ApplicationWay, Eligibility, Presence, RequestKind
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.production import CheckFailure
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import requests
 from kaguan.cms.services.requests import Applicant, RequestState, Wish
 
@@ -51,6 +52,7 @@ class CardWanted(Strict):
     agent: AgentShown | None = None
     verdict: Verdict | None = None
     unit_no: OptionalCode = ""
+    channel: Channel | None = None
 
     def wish(self) -> Wish:
         """Return what is wanted."""
@@ -64,6 +66,7 @@ class CardWanted(Strict):
             self.agent.agent() if self.agent else None,
             self.verdict,
             self.unit_no,
+            self.channel,
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import uuid4
 
 from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import CardNo, Key, answers, asks_for
 from kaguan.cms.api.shapes import CardNumber, DocumentShown, Strict
+from kaguan.cms.rules.choices import CardFunction
 from kaguan.cms.services import temporary
-from kaguan.cms.services.temporary import TemporaryReceipt
+from kaguan.cms.services.temporary import TemporaryReceipt, TemporaryUse
 
 router: Final = Router(tags=["temporary cards"])
 
@@ -34,6 +36,19 @@ def issue(request: HttpRequest, key: Key, body: TemporaryWanted) -> TemporaryRec
 def extend(request: HttpRequest, card_no: CardNo, key: Key) -> TemporaryReceipt:
     """Extend a temporary card."""
     return temporary.extend_temporary_card(*asks_for(request, key), temporary_card_no=card_no)
+
+
+class UseWanted(Strict):
+    """What it is to serve for."""
+
+    function: CardFunction
+
+
+@router.post("/{card_no}/use", response=answers(TemporaryUse), operation_id="use_temporary_card")
+def use(request: HttpRequest, card_no: CardNo, body: UseWanted) -> TemporaryUse:
+    """Say whose temporary card it is, when it serves for this here; every use is noted."""
+    asked = asks_for(request, uuid4())
+    return temporary.use_temporary_card(*asked, temporary_card_no=card_no, function=body.function)
 
 
 @router.post("/{card_no}/return", response=answers(TemporaryReceipt), operation_id="return_temporary_card")

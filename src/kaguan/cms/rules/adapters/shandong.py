@@ -9,7 +9,7 @@ from typing import Final
 
 from kaguan.cms.rules.adapters.standing import Standing
 from kaguan.cms.rules.adapters.table import CodeTable, Row, missing
-from kaguan.cms.rules.applying import Relation
+from kaguan.cms.rules.applying import AgentRelation
 from kaguan.cms.rules.terms import Answer, Bank, Certificate, Channel, Sex
 
 DIALECT: Final = "Shandong"
@@ -86,14 +86,14 @@ JHGX: Final = CodeTable(
     DIALECT,
     "jhgx",
     "guardian's relation 监护关系",
-    tuple(Relation),
+    tuple(AgentRelation),
     (
-        Row("1", "father and son", Relation.FATHER_OF_SON),
-        Row("2", "father and daughter", Relation.FATHER_OF_DAUGHTER),
-        Row("3", "mother and son", Relation.MOTHER_OF_SON),
-        Row("4", "mother and daughter", Relation.MOTHER_OF_DAUGHTER),
+        Row("1", "father and son", AgentRelation.FATHER_OF_SON),
+        Row("2", "father and daughter", AgentRelation.FATHER_OF_DAUGHTER),
+        Row("3", "mother and son", AgentRelation.MOTHER_OF_SON),
+        Row("4", "mother and daughter", AgentRelation.MOTHER_OF_DAUGHTER),
     ),
-    missing((Relation.APPOINTED_GUARDIAN, Relation.PROXY), "the interface knows parents alone"),
+    missing((AgentRelation.APPOINTED_GUARDIAN, AgentRelation.PROXY), "the interface knows parents alone"),
 )
 
 YHBH: Final = CodeTable(

@@ -1,5 +1,5 @@
-"""Sign a holder in at a region's portal: the user name is the identity number, the initial password is their card's
-number or their personal number.
+"""Sign a holder in at a region's portal: the user name is the identity number, or where the region says so a card's;
+the initial password is their card's number or their personal number.
 
 A holder sees themselves and nobody else; both initial passwords serve until the holder has one of their own.
 """
@@ -18,7 +18,7 @@ from django.utils import timezone
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms import audit
 from kaguan.cms.models import Card, Holder, HolderCredential, Merge, Operator
-from kaguan.cms.rules.choices import InitialPassword, PasswordChange
+from kaguan.cms.rules.choices import InitialPassword, OnlineName, PasswordChange
 from kaguan.cms.rules.lifecycle import Application, Production
 from kaguan.cms.rules.passwords import check_new_password
 from kaguan.cms.rules.personal import Fact
@@ -43,17 +43,18 @@ class HolderAdmission:
     change_demanded: bool
 
 
-def sign_in_holder(portal: Actor, cert_no: str, password: Secret, *, source: str) -> HolderAdmission:
+def sign_in_holder(portal: Actor, user_name: str, password: Secret, *, source: str) -> HolderAdmission:
     """Leave the holder signed in at the portal, there alone. Refuses with NotAllowed, in the same words whatever it is.
 
+    The user name is the identity number or a card's number, as the portal's region says.
     Persons of other regions than the portal's are not known there.
     """
     with transaction.atomic(durable=True):
         at = timezone.now()
         operator = _portal(portal)
-        outcome = _admitted(operator, cert_no, password, source, at)
+        outcome = _admitted(operator, user_name, password, source, at)
         why = {"why": str(outcome)} if isinstance(outcome, RuleBroken) else {"holder": outcome.holder_id}
-        _note(portal, "sign holder in", type(outcome).__name__, {"source": source, "cert_no": cert_no, **why}, at)
+        _note(portal, "sign holder in", type(outcome).__name__, {"source": source, "cert_no": user_name, **why}, at)
     if isinstance(outcome, RuleBroken):
         raise outcome
     return outcome
@@ -91,12 +92,12 @@ def signed_in_holder(case: Case, token: Secret) -> Holder:
 
 
 def _admitted(
-    portal: Operator, cert_no: str, password: Secret, source: str, at: datetime
+    portal: Operator, user_name: str, password: Secret, source: str, at: datetime
 ) -> HolderAdmission | RuleBroken:
     rules = portal.institution.region.rules()
     text = password.reveal().decode("utf-8", errors="replace")
     counter = source_of(source)
-    holder = _holder(portal, cert_no)
+    holder = _holder(portal, user_name)
     if holder is None:
         make_password(text)
         count_failure(rules, None, counter, at)
@@ -145,9 +146,15 @@ def _is_initial(holder: Holder, text: str) -> bool:
     return True in hits
 
 
-def _holder(portal: Operator, cert_no: str) -> Holder | None:
+def _holder(portal: Operator, user_name: str) -> Holder | None:
     region = portal.institution.region
-    holder = Holder.objects.filter(region=region, cert_no=cert_no.upper()).order_by("cert_type").first()
+    known = Holder.objects.filter(region=region)
+    if region.rules().online_name is OnlineName.CARD_NUMBER:
+        open_cards = Card.objects.filter(pk=user_name, production=Production.HANDED_OVER)
+        known = known.filter(cards__in=open_cards.exclude(application=Application.CANCELLED))
+    else:
+        known = known.filter(cert_no=user_name.upper())
+    holder = known.order_by("cert_type").first()
     while holder is not None and (merge := Merge.objects.filter(merged=holder).first()) is not None:
         holder = merge.survivor
     return holder

@@ -28,7 +28,7 @@ from kaguan.vault.secret import Secret
 PREFIX: Final = "kgm_"
 MOST_DAYS: Final = 366
 _TOKEN_BYTES: Final = 32
-_FOR_PEOPLE: Final = frozenset({Right.APPROVE, Right.SET_UP, Right.CLOSE_DAY})
+_FOR_PEOPLE: Final = frozenset({Right.APPROVE, Right.SET_UP, Right.OPEN_REGION, Right.CLOSE_DAY})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -12,12 +12,14 @@ from django.db import transaction
 from kaguan.cms.models import Approval
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Remedy
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.approvals.deeds import DEEDS, Content
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.orders import Ending, NewCard
 from kaguan.cms.services.use_case import use_case
 
 
@@ -73,9 +75,32 @@ def ask_unlock(case: Case, /, *, card_no: str, reason: str) -> AskedApproval:
 
 
 @use_case("ask cancellation", Right.CANCEL, AskedApproval)
-def ask_cancellation(case: Case, /, *, card_no: str, code: CancelReason, reason: str) -> AskedApproval:
-    """Leave on record that a card should end, for the reason with that code. Refuses as `ask_release`."""
-    return _ask(case, Action.CANCEL, {"card_no": card_no, "reason": code.value}, reason)
+def ask_cancellation(
+    case: Case, /, *, card_no: str, code: CancelReason, reason: str, met: Sequence[Met] = ()
+) -> AskedApproval:
+    """Leave on record that a card should end, for the reason with that code; `met` as for `cancel`.
+
+    Refuses, in this order: no reason, no such card, own card, what `cancel` refuses.
+    """
+    content = {"card_no": card_no, "reason": code.value, "met": [asdict(one) for one in met]}
+    return _ask(case, Action.CANCEL, content, reason)
+
+
+@use_case("ask new card", Right.REPLACE, AskedApproval)
+def ask_new_card(
+    case: Case, /, *, card_no: str, ending: Ending, new: NewCard, reason: str, code: str = ""
+) -> AskedApproval:
+    """Leave on record that another card should take this one's place; `code` is an exchange's.
+
+    Refuses, in this order: no reason, a sealed card's successor (it is applied for), no such card, own card, what
+    `order_again` refuses.
+    """
+    if ending is Ending.APPLY_AGAIN:
+        raise NotEligible("a sealed card is not made again on the spot: apply for a card")
+    code = CancelReason.LOST.value if ending is Ending.REPLACE else code
+    days = {"issue_date": new.issue_date.isoformat(), "valid_until": new.valid_until.isoformat()}
+    content = {"card_no": card_no, "ending": ending.value, "code": code, "new": {**asdict(new), **days}}
+    return _ask(case, Action.MAKE_AGAIN, content, reason)
 
 
 @use_case("ask settlement", Right.RECONCILE, AskedApproval)

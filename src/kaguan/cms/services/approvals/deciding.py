@@ -47,7 +47,13 @@ def approve(case: Case, /, *, approval_id: UUID) -> Decided:
     asked, asker = _decidable(case, approval_id)
     if not asker.active:
         raise NotAllowed(f"operator {asker.code}, who asked for it, does not work here any more")
-    on_behalf = replace(case, operator=asker, institution=asker.institution, _regions=frozenset())
+    on_behalf = replace(
+        case,
+        operator=asker,
+        institution=asker.institution,
+        approver=case.operator.code,
+        _regions=frozenset(),
+    )
     DEEDS[Action(asked.action)].carry_out(on_behalf, asked.content, asked.pk)
     return _decide(case, asked, why="", approved=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from inspect import unwrap
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,12 +13,17 @@ from uuid import UUID
 from kaguan.cms.models import Holder
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Remedy
+from kaguan.cms.rules.choices import Demand
+from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.chip.cases import card_of_case, settle
 from kaguan.cms.services.lock import cancel, unlock
 from kaguan.cms.services.loss import release_loss
+from kaguan.cms.services.orders import Ending, NewCard, order_again
 from kaguan.cms.services.people.correction import correct
 from kaguan.cms.services.people.merging import merge
 from kaguan.cms.services.people.purge import purge
@@ -67,9 +73,25 @@ def _unlock(case: Case, content: Content, _approval: UUID) -> None:
     unwrap(unlock)(replace(case, approved=Action.UNLOCK), card_no=content["card_no"])
 
 
+def _make_again(case: Case, content: Content, _approval: UUID) -> None:
+    allowed, new = replace(case, approved=Action.MAKE_AGAIN), content["new"]
+    wanted = NewCard(
+        card_no=new["card_no"],
+        order_no=new["order_no"],
+        issue_date=date.fromisoformat(new["issue_date"]),
+        valid_until=date.fromisoformat(new["valid_until"]),
+        bank_card_no=new["bank_card_no"],
+        bank_code=new["bank_code"],
+        urgency=Urgency(new["urgency"]),
+        channel=Channel(new["channel"]) if new["channel"] else None,
+    )
+    order_again(allowed, allowed.card(content["card_no"]), Ending(content["ending"]), content["code"], wanted)
+
+
 def _cancel(case: Case, content: Content, _approval: UUID) -> None:
     reason = CancelReason(content["reason"])
-    unwrap(cancel)(replace(case, approved=Action.CANCEL), card_no=content["card_no"], reason=reason)
+    met = [Met(Demand(one["demand"]), one["evidence"]) for one in content["met"]]
+    unwrap(cancel)(replace(case, approved=Action.CANCEL), card_no=content["card_no"], reason=reason, met=met)
 
 
 def _holder_of_case(case: Case, content: Content) -> list[Holder]:
@@ -89,5 +111,6 @@ DEEDS: Final[Mapping[Action, Deed]] = MappingProxyType(
         Action.UNLOCK: Deed(_cardholder, _unlock),
         Action.CANCEL: Deed(_cardholder, _cancel),
         Action.SETTLE_CASE: Deed(_holder_of_case, _settle),
+        Action.MAKE_AGAIN: Deed(_cardholder, _make_again),
     }
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import unwrap
 
 from kaguan.cms.models import Card, CardEvent, ChipCase
 from kaguan.cms.rules.chip_state import Facet
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, PIN_RESETS, Pin, Use, check_use
 from kaguan.cms.rules.purchases import SITES, check_site
@@ -53,12 +55,14 @@ def leave_pin(case: Case, /, *, card_no: str, why: str) -> CardState:
 
 
 @use_case("begin PIN reset", Right.PIN, CardState)
-def begin_pin_reset(case: Case, /, *, card_no: str, document: Document) -> CardState:
+def begin_pin_reset(
+    case: Case, /, *, card_no: str, document: Document, papers: Sequence[DocumentCopy] = ()
+) -> CardState:
     """Leave the reset counted, and on record that the chip is being given a new PIN.
 
     Refuses as `services.pin.reset_pin`.
     """
-    state: CardState = unwrap(reset_pin)(case, card_no=card_no, document=document)
+    state: CardState = unwrap(reset_pin)(case, card_no=card_no, document=document, papers=papers)
     begin_step(case, case.card(card_no), Facet.PIN_STEP, RESET)
     return state
 

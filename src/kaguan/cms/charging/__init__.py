@@ -1,0 +1,1 @@
+"""The door to what cards cost, and to orders that are late."""
