@@ -19,6 +19,7 @@ from kaguan.cms.applying.cli import names_agent
 from kaguan.cms.approving.cli import approval
 from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file, require_text, shows_document
 from kaguan.cms.auditing.cli import audit
+from kaguan.cms.certifying.cli import certificate
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
@@ -316,7 +317,7 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation, outbox, serve, audit, *safekeeping.COMMANDS)),
+    (cms, (region, person, approval, access, activation, certificate, outbox, serve, audit, *safekeeping.COMMANDS)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

@@ -11,6 +11,7 @@ from kaguan.cms.models.access import (
 from kaguan.cms.models.activations import Activation, DocumentCopy, OldCardSeen, Verifier, VerifierVerdict
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
+from kaguan.cms.models.certificates import Certificate, CertificateKey
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
 from kaguan.cms.models.notices import BankEndpoint, Notice
@@ -39,6 +40,8 @@ __all__ = [
     "CardEvent",
     "CardOrder",
     "CardRequest",
+    "Certificate",
+    "CertificateKey",
     "Contribution",
     "Credential",
     "DayClose",

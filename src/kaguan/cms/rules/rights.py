@@ -37,6 +37,7 @@ class Right(StrEnum):
     USE_READER = "work with a card in a reader"
     SERVE_ONLINE = "serve holders online"
     CLOSE_DAY = "close the day"
+    CERTIFY = "certify cards"
 
 
 class Role(StrEnum):
@@ -84,6 +85,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.ENROL,
                 Right.UNMASK,
                 Right.PURGE,
+                Right.CERTIFY,
             }
         ),
         Role.AUTHORITY_SUPERVISOR: frozenset({Right.LOOK, Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
@@ -100,6 +102,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.LOAD,
                 Right.ENROL,
                 Right.USE_READER,
+                Right.CERTIFY,
             }
         ),
         Role.CASHIER: frozenset({Right.LOOK, Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
@@ -116,6 +119,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.LOSS,
                 Right.ENROL,
                 Right.USE_READER,
+                Right.CERTIFY,
             }
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),
