@@ -36,6 +36,7 @@ from kaguan.cms.rules.refusals import IdempotencyConflict, IllegalTransition, No
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
+    clock,
     contributions,
     issue,
     load,
@@ -218,6 +219,7 @@ QUESTIONS = {
     load.allow_carry_over,
     purchase.allow_purchase,
     pin.allow_pin_change,
+    clock.allow_run,
     requests.may_have_card,
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pyotp
 from django.test import Client
 
 from kaguan.cms.services.access import sign_in as door
 from kaguan.cms.services.access.machine_tokens import issue_token, new_token
 from kaguan.cms.services.access.passwords import give_password
+from kaguan.cms.services.access.second_factor import enrol_second_factor
 from kaguan.vault.secret import Secret
 
 FIRST, OWN = "given-by-admin-1", "my own words 22"
@@ -46,6 +48,15 @@ def machine(town, code: str, days: int = 30) -> Caller:
     token = new_token()
     issue_token(town.administrator, uuid4(), operator=code, purpose="tests", days=days, token=token)
     return Caller(token.reveal().decode())
+
+
+def signed_in_supervisor(town) -> Caller:
+    """The town's supervisor, signed in with password and second factor."""
+    have_password(town, "supervisor")
+    enrol_second_factor(town.administrator, uuid4(), code="supervisor", secret=Secret(bytes(range(20))))
+    code = pyotp.TOTP("AAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQT").now()
+    entered = Caller().post("/sign-in", {"operator": "supervisor", "password": OWN, "second_factor": code})
+    return Caller(entered.json()["token"])
 
 
 def shown(cert_no: str) -> dict[str, object]:

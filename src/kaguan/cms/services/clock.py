@@ -13,7 +13,13 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.timetable import CARD_RULE_OF, CardRule, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.loss import after_waiting
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
+
+
+@question("run clock", Right.CLOCK)
+def allow_run(case: Case, /, *, on: date) -> None:
+    """Return when the rules of that day may run now; refuse with NotEligible when it has not come."""
+    _check_come(case, on)
 
 
 @use_case("let time pass", Right.CLOCK, CardState)

@@ -133,9 +133,10 @@ def _issue(case: Case, card: Card, purpose: Purpose) -> CertificateRef:
     key = signing_key(card.region)
     issued_at = case.at.replace(microsecond=0)
     expires_at = expiry(purpose, card.region.rules(), issued_at=issued_at, card_ends_at=_end_of(card))
-    shown = extract(bearer_of(card), case.request_id, purpose, issued_at=issued_at, expires_at=expires_at)
+    certificate_id = case.new_id(Certificate)
+    shown = extract(bearer_of(card), certificate_id, purpose, issued_at=issued_at, expires_at=expires_at)
     row = Certificate.objects.create(
-        certificate_id=case.request_id,
+        certificate_id=certificate_id,
         card=card,
         key=key,
         purpose=purpose,
