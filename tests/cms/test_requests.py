@@ -42,6 +42,7 @@ from kaguan.cms.services import (
     load,
     lock,
     loss,
+    making,
     orders,
     pin,
     privacy,
@@ -220,6 +221,7 @@ QUESTIONS = {
     purchase.allow_purchase,
     pin.allow_pin_change,
     clock.allow_run,
+    making.look_at_making,
     requests.may_have_card,
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from kaguan.cms.api.admission import Bearer, SessionCookie
 from kaguan.cms.api.answers import answer_refusals
@@ -35,7 +36,22 @@ from kaguan.cms.api.routes import (
     temporary,
 )
 
-api: Final = NinjaAPI(
+
+class DescribedOnce(NinjaAPI):
+    """An API that works its description out once: it takes a second or two, and whoever asks may ask often."""
+
+    _description: OpenAPISchema | None = None
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        """Return the description, the same object every time."""
+        if self._description is None:
+            self._description = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        return self._description
+
+
+api: Final = DescribedOnce(
     title="Kaguan",
     version="1",
     description="Card management of the social security card. Refusals: act on `code`, show `message`.",
