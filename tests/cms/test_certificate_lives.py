@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,12 +19,13 @@ from cms.evidence import employ
 from cms.neighbours import neighbour_at
 from cms.timing import days_ago
 from cms.town import CERT_NO, NAME, copied, shown
+from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.certifying.token import key_id, opened, signed
 from kaguan.cms.models import AuditEntry, Card, Certificate, Holder, Receipt
 from kaguan.cms.rules.certificates import Finding, Purpose, judge_time, mask_card_no, photo_hash
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import mask_name, mask_number
-from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason, LockReason
+from kaguan.cms.rules.lifecycle import Application, CancelReason, ExchangeReason, LockReason
 from kaguan.cms.rules.refusals import AlreadyResolved, IllegalTransition, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
@@ -91,6 +94,9 @@ def test_one_to_be_shown_is_good_for_minutes_and_a_proof_for_days(certified, pur
 
 
 def test_none_lasts_longer_than_its_card(certified):
+    Card.objects.update(valid_until=date.max)
+    assert issue(certified)
+    Certificate.objects.all().delete()
     Card.objects.update(valid_until=timezone.localdate())
     issue(certified)
     ends = timezone.localtime(Certificate.objects.get().expires_at)
@@ -142,6 +148,33 @@ def test_a_loss_for_the_time_being_suspends_it_and_the_release_revives_it(certif
     assert found(certified, text) == "card out of use for the time being"
     unlock(certified.clerk, uuid4(), card_no=CARD)
     assert found(certified, text) == "good"
+
+
+MISHAPS = [
+    lambda town: report_temporary_loss(town.hotline, uuid4(), card_no=CARD),
+    lambda town: release_loss(town.hotline, uuid4(), card_no=CARD),
+    lambda town: release_loss(town.teller, uuid4(), card_no=CARD, document=shown()),
+    lambda town: lock(town.clerk, uuid4(), card_no=CARD, reason=LockReason.OTHER),
+    lambda town: unlock(town.clerk, uuid4(), card_no=CARD),
+    lose,
+    end,
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_befalls_the_card_the_certificate_is_good_only_as_long_as_it(certified, seed):
+    set_region(certified.administrator, uuid4(), settings={"formal_loss_can_be_released": True})
+    text, dice, ended = issued_text(certified), Random(seed), False
+    for _ in range(12):
+        with suppress(RuleBroken):
+            dice.choices(MISHAPS, weights=(9, 9, 9, 9, 9, 3, 1))[0](certified)
+        state = Application(Card.objects.get(pk=CARD).application)
+        ended = ended or state in {Application.FORMAL_LOSS, Application.CANCELLED}
+        good = state is Application.NORMAL and not ended
+        told = found(certified, text)
+        assert (told == "good") == good
+        assert (told == "card lost or ended") == ended
 
 
 def test_one_of_before_a_formal_loss_stays_dead_when_the_card_is_found(certified):

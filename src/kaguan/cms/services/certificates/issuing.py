@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -151,7 +151,8 @@ def _issue(case: Case, card: Card, purpose: Purpose) -> CertificateRef:
 
 
 def _end_of(card: Card) -> datetime:
-    return datetime.combine(card.valid_until + timedelta(days=1), time(), timezone.get_current_timezone())
+    last_day = min(card.valid_until, date.max - timedelta(days=1))
+    return datetime.combine(last_day + timedelta(days=1), time(), timezone.get_current_timezone())
 
 
 def _revoke(case: Case, row: Certificate | None, certificate_id: UUID, why: str) -> CertificateRef:
