@@ -168,6 +168,7 @@ def test_money_is_reserved_before_the_chip_is_told_and_ends_once(town, clerk, te
     done(teller.post("/loads", {**loading, "amount_fen": 5_000}, key=load))
     waiting = teller.post("/loads/allowance", {"card_no": CARD, "amount_fen": 100})
     assert refused(waiting) == "needs_reconciliation"
+    assert refused(clerk.post("/contributions", {**premium, "month": "2026-02"}, key=load)) == "idempotency_conflict"
     done(teller.post(f"/loads/{load}/grey"))
     assert refused(machine(town, "abc").post(f"/loads/{load}/confirmation", TAC)) == "not_found"
     assert done(teller.post(f"/loads/{load}/confirmation", TAC))["phase"] == "settled"

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 CARD = "990100001"
 PROGRAMS = Path(sys.executable).parent
-SECONDS = "90"
+SECONDS = "60"
 
 
 @contextmanager

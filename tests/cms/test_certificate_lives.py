@@ -26,7 +26,7 @@ from kaguan.cms.rules.certificates import Finding, Purpose, judge_time, mask_car
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import mask_name, mask_number
 from kaguan.cms.rules.lifecycle import Application, CancelReason, ExchangeReason, LockReason
-from kaguan.cms.rules.refusals import AlreadyResolved, IllegalTransition, NotEligible, NotFound
+from kaguan.cms.rules.refusals import AlreadyResolved, IdempotencyConflict, IllegalTransition, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.access.holders import sign_in_holder
@@ -292,3 +292,5 @@ def test_a_holder_online_gets_and_revokes_their_own_and_nobody_elses(certified):
     issuing.issue_certificate(certified.teller, others, card_no=OTHER, purpose=Purpose.PROOF, document=document)
     with pytest.raises(NotFound):
         issuing.revoke_own_certificate(portal, uuid4(), **{**gone, "certificate_id": others})
+    with pytest.raises(IdempotencyConflict, match="used for another step"):
+        issuing.issue_own_certificate(portal, others, **own)
