@@ -16,8 +16,8 @@ _KEPT: Final = r"^[^\u0000]*$"
 """What the body's parser has seen to already; it stands in the description for whoever makes bodies by it."""
 
 
-def text(longest: int, *, shortest: int = 1) -> Any:
-    """Return the field of a text with so many characters, none of them NUL."""
+def text(longest: int | None, *, shortest: int = 1) -> Any:
+    """Return the field of a text with so many characters, none of them NUL; None leaves it to the body's own bound."""
     return Field(min_length=shortest, max_length=longest, json_schema_extra={"pattern": _KEPT})
 
 

@@ -69,7 +69,7 @@ class CopyMade(Strict):
 
     document: Annotated[str, text(40)]
     digest: _Hex32
-    sealed: Annotated[Bytes, Field(min_length=4, max_length=700_000)]
+    sealed: Annotated[Bytes, Field(min_length=4)]
 
     def copy_of(self) -> SealedCopy:
         """Return it as use cases take it."""

@@ -18,7 +18,7 @@ from kaguan.cms.services.orders import NewCard, OrderReceipt, OrderRow
 from kaguan.cms.services.production import RequestRow
 
 router: Final = Router(tags=["orders"])
-MOST_ROWS: Final = 1_000
+MOST_ROWS: Final = 500
 
 OrderNo = Annotated[str, text(40)]
 BankCode = Annotated[str, text(15)]

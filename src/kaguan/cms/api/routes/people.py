@@ -56,7 +56,7 @@ class GuardianShown(Strict):
 class PhotoTaken(Strict):
     """A JPEG of the region's size."""
 
-    image: Annotated[Bytes, Field(min_length=4, max_length=900_000)]
+    image: Annotated[Bytes, Field(min_length=4)]
 
 
 @router.post("", response=answers(PersonRef), operation_id="enrol_person")

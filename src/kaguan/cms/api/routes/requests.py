@@ -72,7 +72,7 @@ class UnitApplication(Strict):
     """A unit's people, and what all of them are to have."""
 
     unit_no: Code
-    applicants: Annotated[list[ApplicantNamed], Field(min_length=1, max_length=1_000)]
+    applicants: Annotated[list[ApplicantNamed], Field(min_length=1, max_length=500)]
     kind: RequestKind
     bank_code: Code
     outlet: OptionalCode = ""

@@ -75,7 +75,7 @@ class SettingsWanted(Strict):
 class RegionFiles(Strict):
     """Region files in TOML, by their names."""
 
-    texts: Annotated[dict[Annotated[str, text(100)], Annotated[str, text(200_000)]], Field(min_length=1)]
+    texts: Annotated[dict[Annotated[str, text(100)], Annotated[str, text(None)]], Field(min_length=1)]
 
 
 class RegionWanted(Strict):
