@@ -30,7 +30,7 @@ from kaguan.cms.rules.refusals import AlreadyResolved, IdempotencyConflict, Ille
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.access.holders import sign_in_holder
-from kaguan.cms.services.approvals.asking import ask_release
+from kaguan.cms.services.approvals.asking import ask_purge, ask_release
 from kaguan.cms.services.approvals.deciding import approve
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.certificates import checking, issuing, keys
@@ -224,6 +224,19 @@ def test_it_is_revoked_once_for_a_reason(certified):
         revoke(neighbour_at(InstitutionKind.OUTLET), uuid4(), certificate_id=certificate_id, why="x")
     [view] = checking.look_at_certificates(certified.teller, uuid4(), card_no=CARD)
     assert (view.certificate_id, view.finding) == (str(certificate_id), Finding.REVOKED)
+
+
+def test_a_purge_leaves_nothing_of_it_but_that_it_was(certified):
+    certificate_id = issue(certified)
+    text = issuing.signed_text(certificate_id)
+    end(certified)
+    asked = ask_purge(certified.clerk, uuid4(), holder_id=Holder.objects.get().pk, reason="own request of 3 February")
+    approve(certified.supervisor, uuid4(), approval_id=UUID(asked.approval_id))
+    assert Certificate.objects.get().content == ""
+    assert found(certified, text) == "not genuine"
+    with pytest.raises(NotFound):
+        issuing.signed_text(certificate_id)
+    assert checking.look_at_certificates(certified.clerk, uuid4(), card_no=CARD) == []
 
 
 def test_a_new_key_signs_and_the_one_before_stays_trusted_until_it_is_withdrawn(certified):
