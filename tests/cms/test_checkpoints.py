@@ -17,9 +17,9 @@ from kaguan.cms import audit
 from kaguan.cms.append_only import drop_guards
 from kaguan.cms.auditing.checkpoints import make_checkpoint, read_checkpoints, verify_log
 from kaguan.cms.auditing.exporting import ExportForm, export_log
-from kaguan.cms.auditing.signing import make_key, read_key, read_public_key
 from kaguan.cms.models import AuditEntry
 from kaguan.cms.rules.refusals import ProofFailed
+from kaguan.cms.signing import make_key, read_key, read_public_key
 
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key()

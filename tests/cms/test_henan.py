@@ -14,7 +14,7 @@ from cms.neighbours import neighbour_at
 from cms.town import CERT_NO, NAME
 from cms.web import Caller, machine
 from kaguan.apdu.errors import InputError
-from kaguan.cms.api.dialects.henan import OPERATIONS
+from kaguan.cms.api.dialects.henan.answering import OPERATIONS
 from kaguan.cms.api.dialects.messages import read_message, written_message
 from kaguan.cms.models import Card, CardEvent, CardFee, Operator
 from kaguan.cms.rules.regions import InstitutionKind
@@ -154,4 +154,7 @@ def test_no_bytes_do_anything_but_be_refused(body):
 
 
 def test_every_operation_is_named_in_the_provinces_words():
-    assert set(OPERATIONS) == {"临时挂失", "正式挂失", "解除挂失", "领卡启用"}
+    on_cards = {"临时挂失", "正式挂失", "解除挂失", "领卡启用", "一张网临时挂失", "一张网解挂", "getCard"}
+    on_people = {"申请社保卡", "人员信息修改", "获取领卡地信息", "getRysj", "getAC01", "getBank", "getAZ03", "getZkjd"}
+    instant = {"获取批次号", "查询批次号", "即制卡批次", "即制卡数据", "即制卡回盘"}
+    assert set(OPERATIONS) == on_cards | on_people | instant

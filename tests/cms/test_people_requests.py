@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
+from cms import certificate_cases
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
 from cms.test_requests import active, books, handed_over, in_state, nothing, prepared
@@ -18,6 +19,8 @@ from kaguan.cms.models import (
     Activation,
     Approval,
     AuditEntry,
+    Certificate,
+    CertificateKey,
     ChipCase,
     Credential,
     DayClose,
@@ -37,13 +40,14 @@ from kaguan.cms.rules.lifecycle import Application, CancelReason
 from kaguan.cms.rules.personal import Relation
 from kaguan.cms.rules.refusals import IdempotencyConflict
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services import access, activation, approvals, people
+from kaguan.cms.services import access, activation, approvals, certificates, people
 from kaguan.cms.services.access import day, machine_tokens, passwords, second_factor
 from kaguan.cms.services.access.holders import sign_in_holder
 from kaguan.cms.services.activation import centre as at_centre
 from kaguan.cms.services.activation import entry, evidence, old_card, online, visit
 from kaguan.cms.services.approvals import asking, deciding
 from kaguan.cms.services.case import Actor
+from kaguan.cms.services.certificates import checking
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.orders import Ending, NewCard
 from kaguan.cms.services.people import enrolment, guardians, photos, reading
@@ -195,6 +199,7 @@ CASES = [
     (machine_tokens.revoke_token, "administrator", with_token, {"token_id": ISSUED_TOKEN}),
     (day.close_day, "administrator", nothing, {"institution": "ICBC-1"}),
     (day.reopen_day, "administrator", closed, {"institution": "ICBC-1"}),
+    *certificate_cases.CASES,
 ]  # fmt: skip
 QUESTIONS = {
     reading.look_at_person,
@@ -202,13 +207,15 @@ QUESTIONS = {
     deciding.open_approvals,
     online.own_record,
     machine_tokens.tokens_in_reach,
+    checking.check_certificate,
+    checking.look_at_certificates,
 }
 NAMES = [case[0].__name__ for case in CASES]
 
 
 def use_cases():
     """Every use case of these rooms."""
-    for room in (access, activation, approvals, people):
+    for room in (access, activation, approvals, certificates, people):
         for module in pkgutil.iter_modules(room.__path__):
             for thing in vars(importlib.import_module(f"{room.__name__}.{module.name}")).values():
                 if hasattr(thing, "__wrapped__") and getattr(thing, "__module__", "").startswith(room.__name__):
@@ -217,8 +224,21 @@ def use_cases():
 
 def all_books():
     """Everything that a second answer must not touch."""
-    rows = [Activation, Approval, Credential, DayClose, Guardian, HolderChange, HolderDetails, HolderPhoto, Operator]
-    return books(), [list(model.objects.order_by("pk").values_list()) for model in [*rows, MachineToken]]
+    rows = [
+        Activation,
+        Approval,
+        Certificate,
+        CertificateKey,
+        Credential,
+        DayClose,
+        Guardian,
+        HolderChange,
+        HolderDetails,
+        HolderPhoto,
+        MachineToken,
+        Operator,
+    ]
+    return books(), [list(model.objects.order_by("pk").values_list()) for model in rows]
 
 
 def test_every_use_case_is_asked_here():

@@ -38,6 +38,7 @@ from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
     browsing,
+    clock,
     contributions,
     deadlines,
     fees,
@@ -46,6 +47,7 @@ from kaguan.cms.services import (
     lock,
     looking,
     loss,
+    making,
     orders,
     outbox,
     pin,
@@ -247,6 +249,8 @@ QUESTIONS = {
     load.allow_load,
     load.allow_carry_over,
     purchase.allow_purchase,
+    clock.allow_run,
+    making.look_at_making,
     requests.may_have_card,
     looking.look_at_card,
     looking.look_at_card_of,

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import pyotp
+import requests
 from django.test import Client
 
 from kaguan.cms.services.access import sign_in as door
 from kaguan.cms.services.access.machine_tokens import issue_token, new_token
 from kaguan.cms.services.access.passwords import give_password
+from kaguan.cms.services.access.second_factor import enrol_second_factor
 from kaguan.vault.secret import Secret
 
 FIRST, OWN = "given-by-admin-1", "my own words 22"
@@ -55,6 +58,15 @@ def machine(town, code: str, days: int = 30) -> Caller:
     return Caller(token.reveal().decode())
 
 
+def signed_in_supervisor(town) -> Caller:
+    """The town's supervisor, signed in with password and second factor."""
+    have_password(town, "supervisor")
+    enrol_second_factor(town.administrator, uuid4(), code="supervisor", secret=Secret(bytes(range(20))))
+    code = pyotp.TOTP("AAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQT").now()
+    entered = Caller().post("/sign-in", {"operator": "supervisor", "password": OWN, "second_factor": code})
+    return Caller(entered.json()["token"])
+
+
 def shown(cert_no: str) -> dict[str, object]:
     """A document on the counter, as JSON."""
     return {"cert_type": "01", "cert_no": cert_no, "original": True}
@@ -66,6 +78,9 @@ def served(database: str, *options: str) -> Iterator[str]:
     command = [PROGRAMS / "kaguan", "cms", "serve", "--db", database, "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as server:
         try:
-            yield server.stdout.readline().strip()
+            address = server.stdout.readline().strip()
+            if address.startswith("http:"):
+                requests.get(address, timeout=120)  # the description is worked out once, for whoever asks first
+            yield address
         finally:
             server.terminate()

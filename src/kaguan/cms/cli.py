@@ -34,6 +34,7 @@ from kaguan.cms.asking.cli import (
 )
 from kaguan.cms.auditing.cli import audit
 from kaguan.cms.blacklisting.cli import blacklist
+from kaguan.cms.certifying.cli import certificate
 from kaguan.cms.charging import cli as charging
 from kaguan.cms.counter import cli as counter
 from kaguan.cms.ending import cli as ending
@@ -357,7 +358,7 @@ for group, commands in (
     (loss, ending.ON_LOSS),
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
-    (cms, (region, person, approval, access, activation, outbox, serve, audit, *safekeeping.COMMANDS)),
+    (cms, (region, person, approval, access, activation, certificate, outbox, serve, audit, *safekeeping.COMMANDS)),
     (cms, (case_, blacklist)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *charging.GROUPS, *ticking.COMMANDS)),
 ):

@@ -70,6 +70,11 @@ def asks_for(request: HttpRequest, key: UUID, seen: str | None = None) -> tuple[
     return Actor(actor.operator, actor.institution, expects=seen.removeprefix("W/").strip('"')), key
 
 
+def goes_on(request: HttpRequest, request_id: UUID) -> tuple[Actor, UUID]:
+    """Return what a use case is asked with that ends what an earlier request began: its id is the key."""
+    return actor_of_request(request), request_id
+
+
 def tagged(response: HttpResponse, tag: str) -> None:
     """Leave the tag of what is shown in the response, as a weak ETag: it is of the state, not of the bytes."""
     response["ETag"] = f'W/"{tag}"'

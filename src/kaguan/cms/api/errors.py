@@ -52,7 +52,6 @@ ANSWERS: Final = MappingProxyType(
         refusals.LimitExceeded: ErrorAnswer(409, "limit_exceeded"),
         refusals.InsufficientFunds: ErrorAnswer(409, "insufficient_funds"),
         refusals.Inexpressible: ErrorAnswer(409, "inexpressible"),
-        refusals.RuleTableError: ErrorAnswer(500, "internal_error", told=False),
         refusals.ProofFailed: ErrorAnswer(500, "internal_error", told=False),
         RuleBroken: ErrorAnswer(409, "rule_broken"),
         InputError: ErrorAnswer(422, "bad_input"),

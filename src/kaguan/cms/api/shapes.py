@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
 from kaguan.cms.rules.applying import Agent, AgentRelation
 from kaguan.cms.rules.choices import Demand, DocumentCopy
@@ -17,8 +18,8 @@ _KEPT: Final = r"^[^\u0000]*$"
 """What the body's parser has seen to already; it stands in the description for whoever makes bodies by it."""
 
 
-def text(longest: int, *, shortest: int = 1) -> Any:
-    """Return the field of a text with so many characters, none of them NUL."""
+def text(longest: int | None, *, shortest: int = 1) -> Any:
+    """Return the field of a text with so many characters, none of them NUL; None leaves it to the body's own bound."""
     return Field(min_length=shortest, max_length=longest, json_schema_extra={"pattern": _KEPT})
 
 
@@ -51,6 +52,22 @@ def _day(value: object) -> object:
 
 
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a moment is written as in RFC 3339")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Bytes = Annotated[
+    str, Field(pattern=r"^([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?$", description="In base64.")
+]
+Fen = Annotated[int, Field(ge=1, le=10**11, description="In fen."), Number]
+ChipFen = Annotated[int, Field(ge=0, lt=2**32, description="What the chip shows, in fen."), Number]
+ChipSequence = Annotated[int, Field(ge=0, lt=2**16, description="What the chip counts."), Number]
+TerminalNo = Annotated[str, Field(pattern=r"^[0-9A-F]{12}$", description="The terminal's number, in hex.")]
 
 
 class Strict(BaseModel):
@@ -101,3 +118,8 @@ MetDemands = Annotated[tuple[MetDemand, ...], Field(max_length=len(Demand))]
 def secret(shown: SecretStr) -> Secret:
     """Return what must not show, as use cases take it."""
     return Secret(shown.get_secret_value().encode())
+
+
+def bytes_of(text: str) -> bytes:
+    """Return the bytes that the base64 text stands for."""
+    return b64decode(text)

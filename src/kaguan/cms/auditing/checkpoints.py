@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.audit import FIRST_HASH, LANE_SIZE, LANES, LaneHead, all_entries, checked, head_of, place_of
-from kaguan.cms.auditing.signing import is_signed
 from kaguan.cms.canonical import canonical
 from kaguan.cms.models import AuditEntry
 from kaguan.cms.rules.refusals import ProofFailed
+from kaguan.cms.signing import is_signed
 from kaguan.durable import locked, sync_folder
 
 _WHAT: Final = b"kaguan cms audit checkpoint 1\n"

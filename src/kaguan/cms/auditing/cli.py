@@ -25,7 +25,7 @@ def audit_verify(question: Question, checkpoints: Path | None, public_key: Path 
     """Check every line of the audit log, and that it is as the checkpoints saw it."""
     from kaguan.cms.audit import verify_chain
     from kaguan.cms.auditing.checkpoints import read_checkpoints, verify_log
-    from kaguan.cms.auditing.signing import read_public_key
+    from kaguan.cms.signing import read_public_key
 
     if checkpoints is None and public_key is None:
         question.show(verify_chain()._asdict())
@@ -39,7 +39,7 @@ def audit_verify(question: Question, checkpoints: Path | None, public_key: Path 
 @click.argument("key_file", type=new_file)
 def audit_key(key_file: Path) -> None:
     """Make a key that signs checkpoints in KEY_FILE, and its public key in KEY_FILE.pub. Keep both off the database."""
-    from kaguan.cms.auditing.signing import make_key
+    from kaguan.cms.signing import make_key
 
     public_key_file = make_key(key_file)
     click.echo(f"{key_file}: keep it from the database's administrators; {public_key_file}: give to who verifies")
@@ -52,7 +52,7 @@ def audit_key(key_file: Path) -> None:
 def audit_checkpoint(question: Question, key_file: Path, checkpoints: Path) -> None:
     """Sign where the audit log stands now; keep the file where the database's administrators cannot write."""
     from kaguan.cms.auditing.checkpoints import make_checkpoint
-    from kaguan.cms.auditing.signing import read_key
+    from kaguan.cms.signing import read_key
 
     made = make_checkpoint(read_key(key_file), checkpoints)
     question.show({"checkpoint": made.number, "entries": made.entries, "at": made.at, "digest": made.digest()})

@@ -30,8 +30,8 @@ def blacklist_push(
     request: Request, terminal_no: str, key_file: Path, list_file: Path, place: str, *, whole: bool
 ) -> None:
     """Write the list for terminal TERMINAL_NO, signed; `cms audit key` makes a key."""
-    from kaguan.cms.auditing.signing import read_key
     from kaguan.cms.services.chip.blacklist import blacklist_of, push_blacklist
+    from kaguan.cms.signing import read_key
 
     key = read_key(key_file)
     pushed = push_blacklist(
@@ -48,7 +48,7 @@ def blacklist_push(
 @click.option("--terminal-file", type=new_file, required=True, help="What the terminal remembers.")
 def blacklist_take(terminal_no: str, list_file: Path, public_key: Path, terminal_file: Path) -> None:
     """Let the emulated terminal TERMINAL_NO take LIST_FILE; a forged or old one is refused."""
-    from kaguan.cms.auditing.signing import read_public_key
+    from kaguan.cms.signing import read_public_key
     from kaguan.terminal.blacklist import TerminalBlacklist
 
     try:

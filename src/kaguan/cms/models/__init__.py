@@ -12,6 +12,7 @@ from kaguan.cms.models.activations import Activation, DocumentCopy, OldCardSeen,
 from kaguan.cms.models.blacklists import BlacklistChange, BlacklistPush
 from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation, Transfer
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
+from kaguan.cms.models.certificates import Certificate, CertificateKey
 from kaguan.cms.models.chip_cases import ChipCase
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
@@ -45,6 +46,8 @@ __all__ = [
     "CardFee",
     "CardOrder",
     "CardRequest",
+    "Certificate",
+    "CertificateKey",
     "ChipCase",
     "Contribution",
     "Credential",

@@ -309,12 +309,14 @@ class Use(StrEnum):
     MOVE_MONEY = "moving money"
     CARE_FOR_PIN = "care for the PIN"
     HAND_OVER = "handing over"
+    CERTIFY = "certifying"
 
 
 ALLOWED_IN: Final = {
     Use.MOVE_MONEY: frozenset({Application.NORMAL}),
     Use.CARE_FOR_PIN: frozenset({Application.NOT_ENABLED, Application.NORMAL}),
     Use.HAND_OVER: frozenset({Application.NOT_ENABLED}),
+    Use.CERTIFY: frozenset({Application.NORMAL}),
 }
 
 

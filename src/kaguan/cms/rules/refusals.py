@@ -78,5 +78,9 @@ class NeedsReconciliation(RuleBroken):
     """Neither books nor chip can tell what happened; the money stays where it is held until somebody finds out."""
 
 
+class NotCertified(RuleBroken):
+    """What is shown is no certificate of a card that is good now."""
+
+
 class ProofFailed(RuleBroken):
     """The books or the audit log are not what was written; the text names the first bad row."""

@@ -185,6 +185,13 @@ class RegionRules(CardSettings):
     )
     session_hours: int = setting("sign_in", Whole(1, 168), "GUESS", "a session ends after so many hours", default=10)
 
+    certificate_show_minutes: int = setting(
+        "certificate", _MINUTES, "GUESS", "how long an extract that is shown on a screen is good", default=5
+    )
+    certificate_proof_days: int = setting(
+        "certificate", Whole(1, 3_650), "GUESS", "how long an extract that is handed in as a proof is", default=30
+    )
+
     photo_width_pixels: int = setting("photo", _PIXELS, "C", "width of a holder's photo", default=358)
     photo_height_pixels: int = setting("photo", _PIXELS, "C", "its height", default=441)
     photo_most_bytes: int = setting("photo", Whole(1_000, 10_000_000), "C", "how large it may be", default=60_000)

@@ -38,6 +38,7 @@ class Right(StrEnum):
     USE_READER = "work with a card in a reader"
     SERVE_ONLINE = "serve holders online"
     CLOSE_DAY = "close the day"
+    CERTIFY = "certify cards"
 
 
 class Role(StrEnum):
@@ -86,6 +87,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.ENROL,
                 Right.UNMASK,
                 Right.PURGE,
+                Right.CERTIFY,
             }
         ),
         Role.AUTHORITY_SUPERVISOR: frozenset({Right.LOOK, Right.RECONCILE, Right.APPROVE, Right.CHECK, Right.SCRAP}),
@@ -102,6 +104,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.LOAD,
                 Right.ENROL,
                 Right.USE_READER,
+                Right.CERTIFY,
             }
         ),
         Role.CASHIER: frozenset({Right.LOOK, Right.PURCHASE, Right.PIN, Right.ACTIVATE_BY_USE, Right.USE_READER}),
@@ -119,6 +122,7 @@ RIGHTS_OF: Final = MappingProxyType(
                 Right.LOSS,
                 Right.ENROL,
                 Right.USE_READER,
+                Right.CERTIFY,
             }
         ),
         Role.PORTAL: frozenset({Right.SERVE_ONLINE}),

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db.models import Case as Ranked
-from django.db.models import Count, Exists, QuerySet, Subquery, When
+from django.db.models import Count, Exists, Model, QuerySet, Subquery, When
 from django.utils import timezone
 
 from kaguan.apdu.errors import NeedsSecondPerson
@@ -33,6 +33,7 @@ from kaguan.cms.rules.lifecycle import (
     check_use,
 )
 from kaguan.cms.rules.refusals import (
+    IdempotencyConflict,
     IllegalTransition,
     NotAllowed,
     NotEligible,
@@ -135,6 +136,16 @@ class Case:
     def note(self, **notes: object) -> None:
         """Leave the notes in the audit line of this request."""
         self.notes.update(notes)
+
+    def new_id(self, rows: type[Model], *, part: int = 0) -> UUID:
+        """Return the request's id for a new row, or the one that follows from it for its part, counted from 1.
+
+        Refuses with IdempotencyConflict when a row has it already.
+        """
+        row_id = uuid5(self.request_id, str(part)) if part else self.request_id
+        if rows._default_manager.filter(pk=row_id).exists():
+            raise IdempotencyConflict(f"id {row_id} was used for another step: ask under a new one")
+        return row_id
 
     def card(self, card_no: str) -> Card:
         """Return the card, locked with its holder until the request ends; refuse with NotFound, NeedsSecondPerson,

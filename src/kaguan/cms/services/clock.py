@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Final
 
 from kaguan.cms.models import Card, Reminder
 from kaguan.cms.rules.axis import Axis
@@ -15,7 +16,19 @@ from kaguan.cms.rules.timetable import CARD_RULE_OF, CardRule, TimeRule
 from kaguan.cms.services.case import COLUMN_OF, CardState, Case, state_of
 from kaguan.cms.services.loss import after_waiting
 from kaguan.cms.services.outbox import tell_bank
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
+
+FIRST_CARDS: Final = date(1999, 12, 1)
+
+
+@question("run clock", Right.CLOCK)
+def allow_run(case: Case, /, *, on: date) -> None:
+    """Return when the rules of that day may run now; refuse with NotEligible when it has not come, or lies before the
+    first cards.
+    """
+    _check_come(case, on)
+    if on < FIRST_CARDS:
+        raise NotEligible(f"{on} is before the first cards, nothing was due then")
 
 
 @use_case("let time pass", Right.CLOCK, CardState)

@@ -68,7 +68,7 @@ def register_departure(
     if Departure.objects.filter(holder=holder, revoked_at=None).exists():
         raise DuplicateRequest(f"{holder} is registered as gone already")
     Departure.objects.create(
-        departure_id=case.request_id,
+        departure_id=case.new_id(Departure),
         holder=holder,
         kind=kind,
         happened_on=happened_on,

@@ -56,7 +56,7 @@ def ask_reconciliation(
     resolution = resolution_of(transfer_id, pending)
     case.note(transfer=str(transfer_id), amount_fen=resolution.amount_fen, asked_outcome=outcome.value, reason=reason)
     Reconciliation.objects.create(
-        reconciliation_id=case.request_id,
+        reconciliation_id=case.new_id(Reconciliation),
         transfer=find(transfer_id),
         outcome=outcome,
         reason=reason,

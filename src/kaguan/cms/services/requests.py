@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardRequest, Departure, Holder
@@ -102,7 +102,7 @@ def apply(case: Case, /, *, applicant: Applicant, wish: Wish, presence: Presence
     Refuses, in this order: may not have it (with its code), own request, place, unit, document, agent, guardian,
     person, channel, guardian not registered, bank not of the region, outlet unknown, old card's state or reason.
     """
-    return _state(_apply(case, case.request_id, applicant, wish, presence))
+    return _state(_apply(case, case.new_id(CardRequest), applicant, wish, presence))
 
 
 @use_case("apply for unit", Right.APPLY, UnitReceipt)
@@ -116,7 +116,7 @@ def apply_for_unit(case: Case, /, *, applicants: Sequence[Applicant], wish: Wish
     for number, applicant in enumerate(applicants, start=1):
         try:
             present = replace(presence, agent=applicant.guardian)
-            _apply(case, uuid5(case.request_id, str(number)), applicant, wish, present)
+            _apply(case, case.new_id(CardRequest, part=number), applicant, wish, present)
         except MayNotHaveCard as refusal:
             raise MayNotHaveCard(f"row {number}: {refusal}", code=refusal.code, which=refusal.which) from None
         except NotEligible as refusal:

@@ -21,6 +21,7 @@ from kaguan.cms.api.shapes import (
     Words,
     text,
 )
+from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
 from kaguan.cms.rules.personal import Correction
@@ -53,6 +54,14 @@ class PurgeWanted(Strict):
     """Whose data should go, and why."""
 
     holder_id: HolderId
+    reason: Words
+
+
+class SettlementWanted(Strict):
+    """Which case about a chip, how it should be settled, and why."""
+
+    case_id: UUID
+    remedy: Remedy
     reason: Words
 
 
@@ -135,6 +144,13 @@ def ask_merge(request: HttpRequest, key: Key, body: MergeWanted) -> AskedApprova
 def ask_purge(request: HttpRequest, key: Key, seen: Seen, body: PurgeWanted) -> AskedApproval:
     """Ask for a person's data to go."""
     return asking.ask_purge(*asks_for(request, key, seen), holder_id=body.holder_id, reason=body.reason)
+
+
+@router.post("/settlements", response=answers(AskedApproval), operation_id="ask_settlement")
+def ask_settlement(request: HttpRequest, key: Key, body: SettlementWanted) -> AskedApproval:
+    """Ask for a case about a chip to be settled."""
+    actor, request_id = asks_for(request, key)
+    return asking.ask_settlement(actor, request_id, case_id=body.case_id, remedy=body.remedy, reason=body.reason)
 
 
 @router.post("/loss-releases", response=answers(AskedApproval), operation_id="ask_release")

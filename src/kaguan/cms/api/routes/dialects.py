@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from kaguan.cms.api.asked import actor_of_request
-from kaguan.cms.api.dialects import henan
+from kaguan.cms.api.dialects.henan.answering import answer_message
 from kaguan.cms.api.errors import Unwelcome
 
 router: Final = Router(tags=["dialects"])
@@ -20,5 +20,5 @@ def ask_in_henan(request: HttpRequest) -> HttpResponse:
     """Answer one message of Henan or Jilin."""
     if request.content_type not in _XML:
         raise Unwelcome("wrong_content_type", "send the message as application/xml")
-    answer = henan.answer_message(actor_of_request(request), request.body)
+    answer = answer_message(actor_of_request(request), request.body)
     return HttpResponse(answer, content_type="application/xml; charset=utf-8")

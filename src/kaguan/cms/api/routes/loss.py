@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Papers, Strict
+from kaguan.cms.api.shapes import DocumentShown, Papers, Strict, Words
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import loss
 from kaguan.cms.services.case import CardState
@@ -35,6 +35,12 @@ class LossRelease(Strict):
 
     document: DocumentShown | None = None
     channel: Channel | None = None
+
+
+class HowBlocked(Strict):
+    """How it was made harmless: in a reader, or by the terminals' blacklist."""
+
+    how: Words
 
 
 @router.post("/{card_no}/temporary-loss", response=answers(CardState), operation_id="report_temporary_loss")
@@ -75,3 +81,21 @@ def report_bank_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen
 def release_bank_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
     """Give the bank function back to use."""
     return loss.release_bank_loss(*asks_for(request, key, seen), card_no=card_no)
+
+
+@router.post("/{card_no}/chip-block/order", response=answers(CardState), operation_id="order_block")
+def order_block(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+    """Tell that the chip is being blocked in a reader."""
+    return loss.order_block(*asks_for(request, key, seen), card_no=card_no)
+
+
+@router.post("/{card_no}/chip-block/presumption", response=answers(CardState), operation_id="presume_blocked")
+def presume_blocked(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> CardState:
+    """Tell that a card in a reader said of itself that it is blocked: its purse still waits."""
+    return loss.presume_blocked(*asks_for(request, key, seen), card_no=card_no)
+
+
+@router.post("/{card_no}/chip-block/confirmation", response=answers(CardState), operation_id="confirm_blocked")
+def confirm_blocked(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: HowBlocked) -> CardState:
+    """Tell that the chip is harmless."""
+    return loss.confirm_blocked(*asks_for(request, key, seen), card_no=card_no, how=body.how)

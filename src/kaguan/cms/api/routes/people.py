@@ -10,11 +10,12 @@ from ninja import Path, Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for, tagged
-from kaguan.cms.api.shapes import CertNo, CertType, DocumentShown, PersonName, Strict, Words, text
+from kaguan.cms.api.shapes import Bytes, CertNo, CertType, DocumentShown, PersonName, Strict, Words, bytes_of, text
 from kaguan.cms.rules.personal import Fact, Relation
-from kaguan.cms.services.people import enrolment, guardians
+from kaguan.cms.services.people import enrolment, guardians, photos
 from kaguan.cms.services.people.enrolment import PersonRef
 from kaguan.cms.services.people.guardians import Guardianship
+from kaguan.cms.services.people.photos import PhotoRef
 from kaguan.cms.services.people.reading import Person, look_at_person, unmask_person
 
 router: Final = Router(tags=["people"])
@@ -52,6 +53,12 @@ class GuardianShown(Strict):
     document: DocumentShown
 
 
+class PhotoTaken(Strict):
+    """A JPEG of the region's size."""
+
+    image: Annotated[Bytes, Field(min_length=4)]
+
+
 @router.post("", response=answers(PersonRef), operation_id="enrol_person")
 def enrol(request: HttpRequest, key: Key, body: Enrolment) -> PersonRef:
     """Put a person on the books."""
@@ -80,6 +87,12 @@ def edit(request: HttpRequest, holder_id: Number, key: Key, seen: Seen, body: Ed
     """Change facts about a person; what they were stays in the history."""
     facts = {name.value: told for name, told in body.facts.items()}
     return enrolment.edit_person(*asks_for(request, key, seen), holder_id=holder_id, facts=facts)
+
+
+@router.post("/{holder_id}/photo", response=answers(PhotoRef), operation_id="take_photo")
+def take_photo(request: HttpRequest, holder_id: Number, key: Key, seen: Seen, body: PhotoTaken) -> PhotoRef:
+    """Take a portrait that cards are made with."""
+    return photos.take_photo(*asks_for(request, key, seen), holder_id=holder_id, image=bytes_of(body.image))
 
 
 @router.post("/{holder_id}/guardians", response=answers(Guardianship), operation_id="register_guardian")

@@ -75,28 +75,29 @@ def sign_in(request: HttpRequest, body: HolderSignIn) -> HolderSignedIn:
 @router.post("/password", response=answers(None, status=204), operation_id="choose_password")
 def choose_password(request: HttpRequest, session: HolderSession, body: OwnPassword) -> Status[None]:
     """Choose a password of one's own."""
-    holders.choose_password(actor_of_request(request), _held(session), secret(body.password))
+    holders.choose_password(actor_of_request(request), held(session), secret(body.password))
     return Status(204, None)
 
 
 @router.post("/sign-out", response=answers(None, status=204), operation_id="sign_holder_out")
 def leave(request: HttpRequest, session: HolderSession) -> Status[None]:
     """End the holder's session."""
-    sign_out(_held(session))
+    sign_out(held(session))
     return Status(204, None)
 
 
 @router.get("/self", response=answers(OwnRecord), operation_id="see_own_record")
 def see_own_record(request: HttpRequest, session: HolderSession) -> OwnRecord:
     """See what the books say of oneself."""
-    return own_record(*asks_for(request, uuid4()), token=_held(session))
+    return own_record(*asks_for(request, uuid4()), token=held(session))
 
 
 @router.post("/cards/{card_no}/activation", response=answers(ActivationState), operation_id="activate_own_card")
 def activate(request: HttpRequest, card_no: CardNo, session: HolderSession, key: Key, seen: Seen) -> ActivationState:
     """Bring one's own card into use; the record on its chip is owed."""
-    return activate_online(*asks_for(request, key, seen), token=_held(session), card_no=card_no)
+    return activate_online(*asks_for(request, key, seen), token=held(session), card_no=card_no)
 
 
-def _held(session: str) -> Secret:
+def held(session: str) -> Secret:
+    """Return the holder's token as use cases take it."""
     return Secret(session.encode())

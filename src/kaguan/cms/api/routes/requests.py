@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 from ninja import Router
+from pydantic import Field
 
 from kaguan.cms.api.asked import Key, answers, asks_for
 from kaguan.cms.api.shapes import AgentShown, CertNo, CertType, Code, DocumentShown, OptionalCode, PersonName, Strict
@@ -15,7 +16,7 @@ from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.production import CheckFailure
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import requests
-from kaguan.cms.services.requests import Applicant, RequestState, Wish
+from kaguan.cms.services.requests import Applicant, RequestState, UnitReceipt, Wish
 
 router: Final = Router(tags=["requests"])
 
@@ -70,6 +71,17 @@ class CardWanted(Strict):
         )
 
 
+class UnitApplication(Strict):
+    """A unit's people, and what all of them are to have."""
+
+    unit_no: Code
+    applicants: Annotated[list[ApplicantNamed], Field(min_length=1, max_length=500)]
+    kind: RequestKind
+    bank_code: Code
+    outlet: OptionalCode = ""
+    reason: OptionalCode = ""
+
+
 class CheckResult(Strict):
     """What the check came to: nothing wrong, or why it fails."""
 
@@ -90,6 +102,17 @@ def apply(request: HttpRequest, key: Key, body: CardWanted) -> RequestState:
         applicant=body.applicant.applicant(),
         wish=body.wish(),
         presence=body.presence(),
+    )
+
+
+@router.post("/units", response=answers(UnitReceipt), operation_id="apply_for_unit")
+def apply_for_unit(request: HttpRequest, key: Key, body: UnitApplication) -> UnitReceipt:
+    """Apply for everybody of a unit, whole or not at all."""
+    return requests.apply_for_unit(
+        *asks_for(request, key),
+        applicants=[named.applicant() for named in body.applicants],
+        wish=Wish(body.kind, body.bank_code, body.outlet, body.reason),
+        presence=Presence(ApplicationWay.UNIT, unit_no=body.unit_no),
     )
 
 

@@ -1,10 +1,14 @@
-"""Henan and Jilin: the answers of the operations that both provinces call by the same names."""
+"""Henan and Jilin: the answers of the operations that both provinces call by the same names, and what is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from kaguan.cms.rules.adapters.table import CodeTable, Row, missing
+from kaguan.cms.rules.applying import RequestKind
+from kaguan.cms.rules.personal import Fact
 from kaguan.cms.rules.terms import Answer
 
 DIALECT: Final = "Henan and Jilin"
@@ -24,7 +28,32 @@ ERR: Final = CodeTable(
     ),
 )
 
-TABLES: Final = (ERR,)
+TRANSACTTYPE: Final = CodeTable(
+    DIALECT,
+    "TRANSACTTYPE",
+    "what is applied for",
+    tuple(RequestKind),
+    (
+        Row("1", "new card", RequestKind.NEW),
+        Row("5", "replacement of a lost card", RequestKind.REPLACEMENT),
+    ),
+    missing((RequestKind.EXCHANGE, RequestKind.RENEWAL), "the operations know a new card and a replacement alone"),
+)
+
+TABLES: Final = (ERR, TRANSACTTYPE)
+
+FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
+    {
+        "AAC004": Fact.SEX,
+        "AAC005": Fact.NATION,
+        "AAC161": Fact.NATIONALITY,
+        "AAE005": Fact.PHONE,
+        "AAE006": Fact.ADDRESS,
+        "AAE007": Fact.POSTCODE,
+        "AAB004": Fact.EMPLOYER,
+    }
+)
+"""Facts about a person by their indicators, as far as both sides write them alike."""
 
 
 def err_of(answer: Answer, text: str = "") -> str:

@@ -62,7 +62,7 @@ def issue_token(case: Case, /, *, operator: str, purpose: str, days: int, token:
     if not 1 <= days <= MOST_DAYS:
         raise NotEligible(f"a token lasts from 1 to {MOST_DAYS} days")
     row = MachineToken.objects.create(
-        token_id=case.request_id,
+        token_id=case.new_id(MachineToken),
         digest=_digest(token),
         operator=acts_as,
         purpose=purpose[:60],

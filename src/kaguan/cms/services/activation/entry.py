@@ -81,11 +81,10 @@ def begin(
         raise NeedsReconciliation(
             f"activation {other.pk} of card {card.card_no} is still open: recover it at {other.institution} first"
         )
-    if Activation.objects.filter(pk=case.request_id).exists():
-        raise IdempotencyConflict(f"request {case.request_id} asked for another activation before")
+    activation_id = case.new_id(Activation)
     proved = {name: getattr(circumstances, name) for name in _PROVED}
     activation = Activation.objects.create(
-        activation_id=case.request_id,
+        activation_id=activation_id,
         card=card,
         way=way,
         phase=Phase.OPEN,

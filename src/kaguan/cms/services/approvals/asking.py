@@ -15,7 +15,7 @@ from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
-from kaguan.cms.rules.refusals import IdempotencyConflict, NotEligible
+from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.approvals.deeds import DEEDS, Content
 from kaguan.cms.services.case import Case
@@ -115,8 +115,7 @@ def ask_settlement(case: Case, /, *, case_id: UUID, remedy: Remedy, reason: str)
 def _ask(case: Case, action: Action, content: Content, reason: str) -> AskedApproval:
     if not reason.strip():
         raise NotEligible("a step that two people answer for needs a reason")
-    if Approval.objects.filter(pk=case.request_id).exists():
-        raise IdempotencyConflict(f"request {case.request_id} asked for another step before")
+    approval_id = case.new_id(Approval)
     deed = DEEDS[action]
     concerned = [holder.pk for holder in deed.concerns(case, content)]
     with transaction.atomic():
@@ -124,7 +123,7 @@ def _ask(case: Case, action: Action, content: Content, reason: str) -> AskedAppr
         transaction.set_rollback(True)
     expires_at = case.at + timedelta(days=case.institution.region.rules().approval_valid_days)
     Approval.objects.create(
-        approval_id=case.request_id,
+        approval_id=approval_id,
         action=action,
         region=case.institution.region,
         content=content,

@@ -1,4 +1,7 @@
-"""The key that signs checkpoints: Ed25519, in a file of its own outside the database."""
+"""Keys that sign what leaves card management: Ed25519, made in a file of their own outside the database.
+
+One purpose a key: what signs checkpoints of the audit log signs no certificate of a card.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def make_key(file: Path) -> Path:
     """
     public_file = file.with_name(file.name + ".pub")
     if file.exists() or public_file.exists():
-        raise RuleBroken(f"{file} or {public_file.name} is there already: a key that signed checkpoints is kept")
+        raise RuleBroken(f"{file} or {public_file.name} is there already: a key that has signed is kept")
     key = Ed25519PrivateKey.generate()
     _create(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), OWNER_ONLY)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -52,7 +55,7 @@ def read_key(file: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError):
         raise InputError(f"{file} holds no private key in PEM form without a passphrase") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{file} holds a key of another kind: checkpoints are signed with Ed25519")
+        raise InputError(f"{file} holds a key of another kind: Kaguan signs with Ed25519")
     return key
 
 
@@ -63,7 +66,7 @@ def read_public_key(file: Path) -> Ed25519PublicKey:
     except ValueError:
         raise InputError(f"{file} holds no public key in PEM form") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{file} holds a key of another kind: checkpoints are signed with Ed25519")
+        raise InputError(f"{file} holds a key of another kind: Kaguan signs with Ed25519")
     return key
 
 

@@ -1,0 +1,1 @@
+"""Extracts of a card as signed text, as QR code, and on paper; `services.certificates` issues them."""

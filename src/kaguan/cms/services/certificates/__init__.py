@@ -1,0 +1,1 @@
+"""Electronic certificates: issued to a holder, looked at, revoked, and the keys that sign them."""
