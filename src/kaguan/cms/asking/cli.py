@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
+from kaguan.vault.secret import Secret
 
 if TYPE_CHECKING:
     from kaguan.cms.queries import Record
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+SESSION_VARIABLE = "KAGUAN_SESSION"
+"""Whose value is the token of whoever is signed in; no option, since a list of processes shows those."""
+DAY = click.DateTime(["%Y-%m-%d"])
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -39,7 +44,12 @@ class Question:
         if self.as_json:
             click.echo(json.dumps(record, ensure_ascii=False, indent=2))
             return
-        for part in record if isinstance(record, list) else [record]:
+        parts = record if isinstance(record, list) else [record]
+        if not parts:
+            click.echo("nothing", err=True)
+        for number, part in enumerate(parts):
+            if number:
+                click.echo()
             _show_lines(part)
 
 
@@ -136,16 +146,26 @@ def resumes(command: Command) -> Command:
 def _asked_under(request_id_parameter: Callable[[Command], Command], command: Command) -> Command:
     @wraps(command)
     def change(*, database: str, operator: str, institution: str, request_id: UUID, **values: Any) -> None:
+        session = Secret(os.environ.get(SESSION_VARIABLE, "").encode())
+        if not session and not (operator and institution):
+            raise click.UsageError(
+                f"who asks? Sign in and put the token into {SESSION_VARIABLE}, or give --operator and --institution"
+            )
         with _in_store(database, {"operator": operator, "institution": institution, **values}):
-            from kaguan.cms.services.case import Actor
+            from kaguan.cms.services.access.command_line import actor_at
 
-            command(Request(Actor(operator, institution), request_id), **values)
+            command(Request(actor_at(operator, institution, session), request_id), **values)
 
     return with_options(
         cast("Command", change),
         _database,
-        click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
-        click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
+        click.option(
+            "--operator",
+            envvar="KAGUAN_OPERATOR",
+            default="",
+            help=f"Code of the operator who asks; not needed by whose token is in {SESSION_VARIABLE}.",
+        ),
+        click.option("--institution", envvar="KAGUAN_INSTITUTION", default="", help="Where the operator works."),
         request_id_parameter,
     )
 

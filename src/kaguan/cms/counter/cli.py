@@ -19,7 +19,7 @@ import click
 
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
-from kaguan.cms.asking.cli import Command, Request, changes, existing_file, resumes, shows_document, with_options
+from kaguan.cms.asking.cli import DAY, Command, Request, changes, existing_file, resumes, shows_document, with_options
 from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from kaguan.cms.outlet import Outlet
     from kaguan.personalization.keys.tokenstore import StoreAddress
     from kaguan.vault.vault import KeyVault
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def amount_typed(text: str) -> int:

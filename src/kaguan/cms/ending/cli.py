@@ -8,8 +8,7 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Command, Request, changes, shows_document, with_options
-from kaguan.cms.counter.cli import DAY
+from kaguan.cms.asking.cli import DAY, Command, Request, changes, shows_document, with_options
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason, LockReason

@@ -7,8 +7,7 @@ from datetime import datetime
 
 import click
 
-from kaguan.cms.asking.cli import Question, Request, asks, changes
-from kaguan.cms.counter.cli import DAY
+from kaguan.cms.asking.cli import DAY, Question, Request, asks, changes
 
 
 @click.command()
