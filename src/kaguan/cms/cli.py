@@ -105,7 +105,7 @@ def institution_list(question: Question) -> None:
     """Show every institution on the books."""
     from kaguan.cms.queries import institution_records
 
-    question.show(institution_records())
+    question.show_table(institution_records())
 
 
 @cms.group()
@@ -148,7 +148,7 @@ def operator_list(question: Question) -> None:
     """Show every operator, where they work and what for."""
     from kaguan.cms.queries import operator_records
 
-    question.show(operator_records())
+    question.show_table(operator_records())
 
 
 @cms.group()

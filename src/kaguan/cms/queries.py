@@ -100,11 +100,11 @@ def institution_records() -> list[Record]:
         {
             "institution": place.code,
             "kind": place.kind,
-            "name": place.name,
             "region": place.region.code,
             "parent": place.parent.code if place.parent else "",
             "bank_code": place.bank_code,
             "designated": place.designated,
+            "name": place.name,
         }
         for place in Institution.objects.select_related("region", "parent").order_by("code")
     ]

@@ -71,7 +71,7 @@ def _wishes(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--kind", type=click.Choice(list(KIND_NAMES)), default="new", show_default=True),
         click.option("--bank-code", required=True),
         click.option("--outlet", default="", help="Where the card is to be collected."),
-        click.option("--reason", default="", help="Code of the reason for another card."),
+        click.option("--reason", default="", help="Code of the reason for another card: 3 for a lost one."),
     )
 
 

@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
 import click
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
 from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
@@ -30,6 +32,14 @@ Command = TypeVar("Command", bound=Callable[..., None])
 SESSION_VARIABLE = "KAGUAN_SESSION"
 """Whose value is the token of whoever is signed in; no option, since a list of processes shows those."""
 DAY = click.DateTime(["%Y-%m-%d"])
+_STATES: Final[Mapping[str, type[StrEnum]]] = {
+    "production": Production,
+    "stage": Production,
+    "application": Application,
+    "bank_function": BankFunction,
+    "pin": Pin,
+}
+"""Which axis a field of a result stands on, by its name."""
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -53,6 +63,17 @@ class Question:
             _show_lines(part)
 
 
+    def show_table(self, records: list[Record]) -> None:
+        """Leave the records on the screen, as JSON or as a line each under their names; there is one at least."""
+        if self.as_json:
+            self.show(records)
+            return
+        rows = [list(records[0]), *([_text(value) for value in record.values()] for record in records)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A change of the open database: asked for by whom, and under which id."""
@@ -61,15 +82,24 @@ class Request:
     request_id: UUID
 
     def show(self, result: Any) -> None:
-        """Leave the result of the use case on the screen."""
-        _show_lines({"request_id": str(self.request_id), **asdict(result)})
+        """Leave the result of the use case on the screen, states with their names."""
+        named = {name: _named(name, value) for name, value in asdict(result).items()}
+        _show_lines({"request_id": str(self.request_id), **named})
 
 
-def _show_lines(record: dict[str, object]) -> None:
+def _show_lines(record: Record) -> None:
     width = max(len(name) for name in record)
     for name, value in record.items():
-        text = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
-        click.echo(f"{name:<{width}}  {text}")
+        click.echo(f"{name:<{width}}  {_text(value)}".rstrip())
+
+
+def _named(field: str, value: object) -> object:
+    states = _STATES.get(field)
+    return f"{value} {states(value).name}" if states is not None and value in list(states) else value
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager

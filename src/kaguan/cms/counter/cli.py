@@ -97,7 +97,13 @@ def takes_card(command: Command) -> Command:
         click.option("--card", "card_file", type=click.Path(dir_okay=False, path_type=Path), help="A card image."),
         READER_NAME,
         TRACE,
-        click.option("--keys", type=key_store, required=True, help="Key store: a file, or pkcs11:LABEL for a token."),
+        click.option(
+            "--keys",
+            envvar="KAGUAN_KEYS",
+            type=key_store,
+            required=True,
+            help="Key store: a file, or pkcs11:LABEL for a token; else what KAGUAN_KEYS says.",
+        ),
         click.option("--passphrase-file", type=existing_file, help="File with the key store's passphrase."),
         click.option("--profile", default="ssc-v2", show_default=True, help="Card profile."),
         click.option(

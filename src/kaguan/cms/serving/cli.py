@@ -8,12 +8,14 @@ import click
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.asking.cli import existing_file
-from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE
+from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 
 
 @click.command()
-@click.option("--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE")
+@click.option(
+    "--db", "database", envvar=DATABASE_VARIABLE, default=DEFAULT_DATABASE, show_default=True, metavar="FILE|URL"
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0: any that is free.")
 @click.option("--certificate", type=existing_file, help="PEM file with the certificate, and those above it.")
@@ -32,7 +34,7 @@ def serve(
     """Serve the web API at /api/v1 until Ctrl-C."""
     from kaguan.cms.serving.server import Place, make_server
 
-    if not Path(database).is_file():
+    if not is_server(database) and not Path(database).is_file():
         raise InputError(f"no database {database}: make one with `kaguan cms init {database}`")
     open_store(database)
     server = make_server(Place(host, port, certificate, key, trusted_proxy), requests_a_minute=requests_a_minute)
