@@ -62,7 +62,6 @@ class Question:
                 click.echo()
             _show_lines(part)
 
-
     def show_table(self, records: list[Record]) -> None:
         """Leave the records on the screen, as JSON or as a line each under their names; there is one at least."""
         if self.as_json:
@@ -94,8 +93,8 @@ def _show_lines(record: Record) -> None:
 
 
 def _named(field: str, value: object) -> object:
-    states = _STATES.get(field)
-    return f"{value} {states(value).name}" if states is not None and value in list(states) else value
+    names = {state.value: state.name for state in _STATES.get(field, ())}
+    return f"{value} {names[value]}" if value in names else value
 
 
 def _text(value: object) -> str:
