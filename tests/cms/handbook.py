@@ -91,7 +91,7 @@ class Office:
         (home / "kaguan").symlink_to(ROOT)
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self._all = {**kept, "PATH": path, "HOME": str(home), "PYTHONUTF8": "1"}
+        self._all = {**kept, "PATH": path, "HOME": str(home), "PYTHONUTF8": "1", "TZ": "Asia/Shanghai"}
         self._windows: dict[str, dict[str, str]] = {}
         self._factors: dict[str, str] = {}
         self._servers: list[subprocess.Popen[str]] = []

@@ -41,6 +41,7 @@ from kaguan.cms.services import (
     load,
     lock,
     loss,
+    order_file,
     orders,
     pin,
     privacy,
@@ -219,6 +220,8 @@ QUESTIONS = {
     purchase.allow_purchase,
     pin.allow_pin_change,
     requests.may_have_card,
+    order_file.content_of_order,
+    order_file.propose_cards,
 }
 
 

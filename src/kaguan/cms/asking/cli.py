@@ -94,7 +94,7 @@ def _show_lines(record: Record) -> None:
 
 def _named(field: str, value: object) -> object:
     names = {state.value: state.name for state in _STATES.get(field, ())}
-    return f"{value} {names[value]}" if value in names else value
+    return f"{value} {names[value]}" if isinstance(value, str) and value in names else value
 
 
 def _text(value: object) -> str:

@@ -97,7 +97,7 @@ def _ordered(case: Case, card: Card, number: int) -> OrderedCard:
     if missing or photo is None:
         wanted = ", ".join([*missing, *([] if photo else ["photo"])])
         raise NotEligible(f"card {card.card_no} of person {holder.pk} cannot be made yet, it lacks: {wanted}")
-    first, rest = _parted(holder)
+    first, rest = name_fields(holder)
     columns = {
         "data_seq": f"{number:06d}",
         "customer_id": f"C{holder.pk:011d}",
@@ -117,7 +117,8 @@ def _ordered(case: Case, card: Card, number: int) -> OrderedCard:
     return OrderedCard(columns | told, bytes(photo.image))
 
 
-def _parted(holder: Holder) -> tuple[str, str]:
+def name_fields(holder: Holder) -> tuple[str, str]:
+    """Return the person's name over the card's two fields for it; refuse with NotEligible when it does not fit."""
     try:
         parts = textcodec.split(holder.name, NAME_WIDTH, NAME_EXTENSION_WIDTH)
     except CodecError as error:
