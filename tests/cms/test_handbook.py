@@ -24,6 +24,7 @@ def office(request, tmp_path):
     office.close()
 
 
+@pytest.mark.acceptance("S2-1", "S2-3", "S2-4", "S3-3", "S3-5", "S2-14")
 def test_the_handbook_leads_from_an_empty_database_to_a_card_made_again(office):
     for step in steps(PAGE.read_text(encoding="utf-8")):
         seen = office.play(step)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -32,6 +34,8 @@ Command = TypeVar("Command", bound=Callable[..., None])
 SESSION_VARIABLE = "KAGUAN_SESSION"
 """Whose value is the token of whoever is signed in; no option, since a list of processes shows those."""
 DAY = click.DateTime(["%Y-%m-%d"])
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+\d\d:\d\d|Z)")
+"""A moment in the books, which people read on their own clock."""
 _STATES: Final[Mapping[str, type[StrEnum]]] = {
     "production": Production,
     "stage": Production,
@@ -98,6 +102,10 @@ def _named(field: str, value: object) -> object:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        from django.utils.timezone import localtime
+
+        return localtime(datetime.fromisoformat(value)).isoformat(timespec="seconds")
     return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 

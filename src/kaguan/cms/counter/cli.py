@@ -197,6 +197,7 @@ def card_read(at: AtCounter) -> None:
 @at_counter
 def card_activate(at: AtCounter, document: Document) -> None:
     """Activate the card in the reader."""
+    at.begins("activation")
     at.request.show(at.outlet.activate(at.link, at.request.request_id, document))
 
 
