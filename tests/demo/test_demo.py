@@ -60,7 +60,7 @@ def test_the_twelve_steps_can_be_read_and_a_second_run_starts_anew(tmp_path):
         (STEPS[4], "is not signed by it", "at the service centre", "of a child: handed to the registered guardian"),
         (STEPS[5], "a top-up from cash is refused", "120.00 yuan on the chip", "74.40 yuan on the chip"),
         (STEPS[6], "the load is void", "the load is settled", "no fen lost, none doubled"),
-        (STEPS[7], "approves what the clerk asked for: refused", "needs a second person here", "it is in use again"),
+        (STEPS[7], "approves what the chief asked for: refused", "needs a second person here", "it is in use again"),
         (STEPS[8], "1 notice delivered", "the bank refuses, and the report is taken back: application TEMPORARY_LOSS"),
         (STEPS[8], "the bank takes it: application FORMAL_LOSS", "the old card at the pharmacy: refused"),
         (STEPS[8], "have followed onto", "0.00 yuan are left"),

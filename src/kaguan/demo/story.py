@@ -308,7 +308,7 @@ class Story:
 
     def prove(self) -> None:
         """Step 11: time passes, the day is closed, and the books are proved, backed up and restored."""
-        proving.let_time_pass(self.town, self.new_card_no)
+        proving.let_time_pass(self.town, self.new_card_no, self.stage.clock().date())
         proving.close_the_day(self.town)
         proving.prove(self.stage.out / "cms.sqlite", self.vault)
 

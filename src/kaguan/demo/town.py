@@ -20,10 +20,14 @@ _DESIGNATED = frozenset({InstitutionKind.HOSPITAL, InstitutionKind.PHARMACY})
 
 @dataclass(frozen=True)
 class Town:
-    """Who acts in the demo; `neighbour` is the clerk of another city's authority in the same database."""
+    """Who acts in the demo.
+
+    `chief` may ask as well as approve. `neighbour` is the clerk of another city's authority in the same database.
+    """
 
     administrator: Actor
     clerk: Actor
+    chief: Actor
     supervisor: Actor
     clock: Actor
     portal: Actor
@@ -54,11 +58,12 @@ def found_town(region: str, bank: str) -> Town:
     return Town(
         administrator=administrator,
         clerk=_employ(administrator, "clerk", "SSB", Role.AUTHORITY_CLERK),
+        chief=_employ(administrator, "chief", "SSB", Role.AUTHORITY_CLERK, Role.AUTHORITY_SUPERVISOR),
         supervisor=_employ(administrator, "supervisor", "SSB", Role.AUTHORITY_SUPERVISOR),
         clock=_employ(administrator, "clock", "SSB", Role.CLOCK),
         portal=_employ(administrator, "portal", "SSB", Role.PORTAL),
         teller=_employ(administrator, "teller", own, Role.OUTLET_TELLER),
-        head=_employ(administrator, "head", own, Role.OUTLET_HEAD, Level.OUTLET),
+        head=_employ(administrator, "head", own, Role.OUTLET_HEAD, level=Level.OUTLET),
         other_bank_teller=_employ(administrator, "other-teller", other, Role.OUTLET_TELLER),
         centre=_employ(administrator, "centre-clerk", "CENTRE-1", Role.CENTRE_CLERK),
         registrar=_employ(administrator, "registrar", "HOSPITAL-1", Role.CASHIER),
@@ -84,6 +89,6 @@ def _open_site(administrator: Actor, code: str, name: str, kind: InstitutionKind
     )
 
 
-def _employ(administrator: Actor, code: str, institution: str, role: Role, level: Level = Level.TELLER) -> Actor:
-    register_operator(administrator, uuid4(), code=code, name=code, institution=institution, roles=[role], level=level)
+def _employ(administrator: Actor, code: str, institution: str, *roles: Role, level: Level = Level.TELLER) -> Actor:
+    register_operator(administrator, uuid4(), code=code, name=code, institution=institution, roles=roles, level=level)
     return Actor(code, institution)
