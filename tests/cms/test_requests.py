@@ -48,6 +48,7 @@ from kaguan.cms.services import (
     looking,
     loss,
     making,
+    order_file,
     orders,
     outbox,
     pin,
@@ -267,6 +268,8 @@ QUESTIONS = {
     browsing.list_requests,
     browsing.list_reminders,
     browsing.list_transfers,
+    order_file.content_of_order,
+    order_file.propose_cards,
 }
 
 

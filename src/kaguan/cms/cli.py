@@ -120,6 +120,15 @@ def institution_add(
     request.show(result)
 
 
+@institution.command("list")
+@asks
+def institution_list(question: Question) -> None:
+    """Show every institution on the books."""
+    from kaguan.cms.queries import institution_records
+
+    question.show_table(institution_records())
+
+
 @cms.group()
 def operator() -> None:
     """The people who work with the system."""
@@ -154,6 +163,15 @@ def operator_add(request: Request, code: str, name: str, employer: str, level: s
     request.show(result)
 
 
+@operator.command("list")
+@asks
+def operator_list(question: Question) -> None:
+    """Show every operator, where they work and what for."""
+    from kaguan.cms.queries import operator_records
+
+    question.show_table(operator_records())
+
+
 @cms.group()
 def order() -> None:
     """Orders of cards."""
@@ -170,6 +188,24 @@ def order_record(request: Request, order_zip: Path, urgency: Urgency) -> None:
 
     order_no, rows = read_order_rows(order_zip)
     request.show(order_cards(request.actor, request.request_id, order_no=order_no, rows=rows, urgency=urgency))
+
+
+@order.command("write")
+@click.argument("order_no")
+@click.argument("order_zip", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--vendor", required=True, help="The bureau's code, as its orders are named.")
+@click.option("--company", default="", help="Name of the employer that the cards are for.")
+@changes
+def order_write(request: Request, order_no: str, order_zip: Path, vendor: str, company: str) -> None:
+    """Write order ORDER_NO to ORDER_ZIP, as the bureau takes it: people's data, for its owner only."""
+    from kaguan.cms.services.order_file import content_of_order
+    from kaguan.durable import whole_file
+    from kaguan.personalization.order.writing import write_order
+
+    content = content_of_order(request.actor, request.request_id, order_no=order_no, vendor=vendor, company=company)
+    with whole_file(order_zip, mode=0o600) as stream:
+        write_order(stream, content.name, [content.task])
+    click.echo(f"{order_zip}: {content.name.file_name}, {content.card_count} cards")
 
 
 @cms.group()

@@ -10,10 +10,22 @@ from django.db.models import Q
 from kaguan.cms.compiled import Compiled
 from kaguan.cms.ledger.accounts import AccountKind, balance, kind_of, personal_account, purse_account
 from kaguan.cms.ledger.posting import Phase, first_of, moves_of
-from kaguan.cms.models import Account, Card, CardEvent, Entry, Holder, Reconciliation, Transfer
+from kaguan.cms.models import (
+    Account,
+    Card,
+    CardEvent,
+    Credential,
+    Entry,
+    Holder,
+    Institution,
+    Operator,
+    Reconciliation,
+    Transfer,
+)
 from kaguan.cms.rules.documents import mask_name, mask_number
 from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
 from kaguan.cms.rules.refusals import NotFound
+from kaguan.cms.rules.rights import Level
 
 Record = dict[str, object]
 
@@ -94,6 +106,39 @@ def holder_record(number: str, *, within: Collection[str] | None = None) -> Reco
         "medical_account": "normal" if Application.NORMAL.name in cards.values() else "suspended",
         "medical_account_fen": balance(personal_account(holder.pk)),
     }
+
+
+def institution_records() -> list[Record]:
+    """Return every institution, by code."""
+    return [
+        {
+            "institution": place.code,
+            "kind": place.kind,
+            "region": place.region.code,
+            "parent": place.parent.code if place.parent else "",
+            "bank_code": place.bank_code,
+            "designated": place.designated,
+            "name": place.name,
+        }
+        for place in Institution.objects.select_related("region", "parent").order_by("code")
+    ]
+
+
+def operator_records() -> list[Record]:
+    """Return every operator by code, with what they sign in with."""
+    factors = dict(Credential.objects.values_list("operator", "second_factor"))
+    return [
+        {
+            "operator": somebody.code,
+            "institution": somebody.institution.code,
+            "roles": ", ".join(somebody.roles),
+            "level": Level(somebody.level).name.lower(),
+            "active": somebody.active,
+            "password": somebody.code in factors,
+            "second_factor": bool(factors.get(somebody.code)),
+        }
+        for somebody in Operator.objects.select_related("institution").order_by("code")
+    ]
 
 
 def open_reservations() -> list[Record]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from kaguan.cms.rules.applying import GUARDIANS, Agent
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.services.production import RequestRow
 from kaguan.cms.services.requests import Applicant
+from kaguan.durable import write_whole
 
 APPLICANT_COLUMNS: Final = ("cert_type", "cert_no", "name")
 GUARDIAN_COLUMNS: Final = ("guardian_name", "guardian_cert_type", "guardian_cert_no", "guardian_relation")
@@ -62,6 +64,16 @@ def read_request_rows(path: Path) -> list[RequestRow]:
         except ValueError as error:
             raise OrderError(f"the row is no card of a request: {error}", file=path.name, line=line) from None
     return rows
+
+
+def write_request_rows(path: Path, rows: Sequence[RequestRow]) -> None:
+    """Leave the cards in a sheet of their own, in the form that `read_request_rows` reads."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(REQUEST_COLUMNS)
+    for row in rows:
+        writer.writerow([row.card_request_id, row.card_no, row.issue_date, row.valid_until, row.bank_card_no])
+    write_whole(path, text.getvalue().encode())
 
 
 def _rows(

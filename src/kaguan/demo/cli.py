@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import secrets
 import shutil
 import time
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ def demo(order: Path, out: Path, stations: int) -> None:
     _clear(out)
     if importlib.util.find_spec("django") is None:
         raise RuleBroken("the demo needs the back office: pip install 'kaguan[cms]'")
+    os.environ.setdefault("KAGUAN_SECRET_KEY", secrets.token_hex(32))
     from kaguan.card_os.profile import load_profile
     from kaguan.cms.store import open_store
 
@@ -43,19 +46,29 @@ def demo(order: Path, out: Path, stations: int) -> None:
         with shown_progress() as progress:
             counts = story.personalize(progress)
         seconds = time.monotonic() - started
-        screen.step(2, "The cards come back as stock")
+        screen.step(2, "Card management opens: two cities, and a second factor for who approves")
+        story.open_office()
+        screen.step(3, "The cards come back as stock, and another city sees none of them")
         story.receive()
-        screen.step(3, "A card is handed over, activated, and its PIN lived through")
+        screen.step(4, "A card is handed over, activated, and its PIN lived through")
         story.activate()
-        screen.step(4, "Money reaches the card and buys medicine")
+        screen.step(5, "Other cards come into use in other ways")
+        story.enable_others()
+        screen.step(6, "Money reaches the card and buys medicine")
         story.pay()
-        screen.step(5, "The power goes in the middle of a load")
+        screen.step(7, "The power goes in the middle of a load")
         story.tear()
-        screen.step(6, "The card is lost, blocked and replaced")
+        screen.step(8, "What two people answer for")
+        story.pair()
+        screen.step(9, "The card is lost, its bank is told, it is blocked and replaced")
         story.lose()
         with shown_progress() as progress:
             story.replace(progress)
-        screen.step(7, "The sum")
+        screen.step(10, "A program asks over the web")
+        story.ask_over_the_web()
+        screen.step(11, "Time passes, the day ends, the books are proved")
+        story.prove()
+        screen.step(12, "The sum")
         story.sum_up(counts, seconds)
     _list_artefacts(out, story.card_path, story.faces)
 

@@ -1,4 +1,4 @@
-"""The seven steps: an order becomes cards, and one of the cards lives its life."""
+"""The story: an order becomes cards, card management takes them in, and one of the cards lives its life."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from kaguan.card_os.profile import CardProfile
 from kaguan.cms import audit
 from kaguan.cms.ledger import accounts, proof
 from kaguan.cms.models import Card
+from kaguan.cms.notifying.delivery import deliver_due
 from kaguan.cms.order_rows import read_order_rows
 from kaguan.cms.outlet import Outlet
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.guards import Verdict
+from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.services import contributions, fees, issue, load, loss, orders, stock
 from kaguan.cms.services.approvals.asking import ask_new_card
 from kaguan.cms.services.approvals.deciding import approve
 from kaguan.cms.services.case import Actor
-from kaguan.demo import screen
+from kaguan.cms.services.minors import facts_of, is_minor
+from kaguan.demo import doors, pairs, screen, ways, web
+from kaguan.demo import proof as proving
+from kaguan.demo.bank import REFUSED, TAKEN, open_bank
 from kaguan.demo.screen import fact, refused, yuan
-from kaguan.demo.town import found_town
+from kaguan.demo.town import NEIGHBOUR, found_town
 from kaguan.durable import whole_file
 from kaguan.emulator.faults import tearing
 from kaguan.emulator.imagefile import FileCard
@@ -51,6 +56,8 @@ from kaguan.vault.secret import Pin
 NEW_PIN, RESET_PIN, WRONG_PIN = Pin.of("246810"), Pin.of("135791"), Pin.of("999999")
 BASE_FEN = 1_000_000
 LOAD_FEN, TORN_LOAD_FEN, PURCHASE_FEN = 12_000, 3_000, 4_560
+_LOOKED_AT = 40
+"""Cards among which other holders are looked for."""
 BEFORE_THE_MARK, AFTER_THE_MARK = 1, 3
 """Physical writes of CREDIT FOR LOAD until the cut: two are staged, the third marks, then they are applied."""
 
@@ -134,8 +141,8 @@ class Story:
         except InputError:  # no fonts
             return None
 
-    def receive(self) -> None:
-        """Step 2: the return files are written, and card management has the cards in stock."""
+    def open_office(self) -> None:
+        """Step 2: card management is open, in two cities, and whoever works there can sign in."""
         with open_order(self.stage.order) as order:
             entries = iter(order)
             task = next(entry for entry in entries if isinstance(entry, Task))
@@ -144,17 +151,23 @@ class Story:
             self.player = Player(holder, task, order.name, order.photo(holder))
         self.town = found_town(self.player.name.city, self.player.name.bank)
         self.vault = open_store(self.stage.store)
+        fact(f"city {self.player.name.city} and its neighbour {NEIGHBOUR} are open in one database, each by its rules")
+        doors.sign_in_approver(self.town)
+
+    def receive(self) -> None:
+        """Step 3: the return files are written, and card management has the cards in stock."""
         batch, rows = read_order_rows(self.stage.order)
         ordered = orders.order_cards(self.town.clerk, uuid4(), order_no=batch, rows=rows)
         fact(f"order {ordered.order_no} with {ordered.card_count} cards is on the books")
         self._take_into_stock("bureau")
+        doors.look_across(self.town, self.player.holder.card_no)
 
     def activate(self) -> None:
-        """Step 3: handed over, activated at the card's own bank, and its PIN lived through."""
+        """Step 4: handed over, activated at the card's own bank, and its PIN lived through."""
         town, player = self.town, self.player
         card_no = player.holder.card_no
         self.card = self._insert("bureau", card_no)
-        self._hand_over(card_no)
+        self._hand_over(card_no, player.document)
         with refused("activation at another bank's outlet", RuleBroken):
             self._at(town.other_bank_teller).activate(self.card, uuid4(), player.document)
         counter = self._at(town.teller)
@@ -172,8 +185,23 @@ class Story:
         counter.verify_pin(self.card, uuid4(), RESET_PIN)
         fact("the outlet has unblocked it: a new PIN, through secure messages to the chip, and it is accepted")
 
+    def enable_others(self) -> None:
+        """Step 5: other holders' cards come into use in the other ways, as far as the order has people for them."""
+        town, day = self.town, self.stage.clock().date()
+        waiting = Card.objects.filter(application=Application.NOT_ENABLED).select_related("holder").order_by("card_no")
+        others = list(waiting[:_LOOKED_AT])
+        adults = [card for card in others if not is_minor(card.holder, day, facts_of(card.holder))]
+        for (who, show), card in zip(ways.WAYS, adults, strict=False):
+            self._hand_over(card.card_no, Document(card.holder.cert_type, card.holder.cert_no, original=True))
+            show(self._newcomer(card, getattr(town, who)))
+        for card in [card for card in others if card not in adults][:1]:
+            ways.for_child(self._newcomer(card, town.teller))
+
+    def _newcomer(self, card: Card, reader_of: Actor) -> ways.Newcomer:
+        return ways.Newcomer(self.town, card, self._insert("bureau", card.card_no), lambda _: self._at(reader_of))
+
     def pay(self) -> None:
-        """Step 4: the month's premium, the load, the pharmacy."""
+        """Step 6: the month's premium, the load, the pharmacy."""
         player, counter = self.player, self._at(self.town.teller)
         document = player.document
         credited = contributions.credit_contribution(
@@ -197,7 +225,7 @@ class Story:
         fact(f"drugs for {yuan(PURCHASE_FEN)} with PIN: MAC1, TAC and MAC2 right; {self._money()}")
 
     def tear(self) -> None:
-        """Step 5: the power goes in the middle of a load, once before the card has it and once after."""
+        """Step 7: the power goes in the middle of a load, once before the card has it and once after."""
         counter = self._at(self.town.teller)
         for where, after_writes in (("before", BEFORE_THE_MARK), ("after", AFTER_THE_MARK)):
             load_id = uuid4()
@@ -213,17 +241,29 @@ class Story:
         books = proof.verify_books()
         fact(f"no fen lost, none doubled: {books.entries} entries replayed, the books add up to {proof.total()} fen")
 
+    def pair(self) -> None:
+        """Step 8: what two people answer for."""
+        card = Card.objects.select_related("holder").get(pk=self.player.holder.card_no)
+        pairs.correct_name(self.town, card)
+        pairs.release_found(self.town, card.card_no, self.player.document)
+
     def lose(self) -> None:
-        """Step 6, first half: lost, formally lost, blocked, and refused everywhere."""
+        """Step 9, first half: lost, formally lost, blocked, and refused everywhere; the bank is told."""
         card_no, document = self.player.holder.card_no, self.player.document
         counter, pharmacy = self._at(self.town.teller), self._at(self.town.pharmacist)
+        bank = self._stack.enter_context(open_bank(self.town, self.player.name.bank))
         loss.report_temporary_loss(self.town.teller, uuid4(), card_no=card_no)
-        fact(f"card {card_no} is reported lost")
+        told = deliver_due(self.town.teller)
+        fact(f"card {card_no} is reported lost; its bank is told, signed: {told.delivered} notice delivered")
         drugs = [Item(ItemCategory.DRUG, PURCHASE_FEN)]
         with refused("a finder at the pharmacy", KaguanError):
             pharmacy.purchase(self.card, uuid4(), drugs, RESET_PIN)
-        loss.report_formal_loss(self.town.teller, uuid4(), card_no=card_no, document=document)
-        fact("formally lost, in writing")
+        for bank.answer in (REFUSED, TAKEN):
+            loss.report_formal_loss(self.town.teller, uuid4(), card_no=card_no, document=document)
+            told = deliver_due(self.town.teller)
+            state = Application(Card.objects.get(pk=card_no).application).name
+            answer = "refuses, and the report is taken back" if told.refused else "takes it"
+            fact(f"formally lost, in writing; the bank {answer}: application {state}")
         counter.block_card(self.card, uuid4())
         fact("it turns up in a reader: the chip is blocked")
         with refused("the old card at the outlet", CardBlocked):
@@ -233,7 +273,7 @@ class Story:
         self.card.close()
 
     def replace(self, progress: Progress) -> None:
-        """Step 6, second half: a new card, and the balance follows."""
+        """Step 9, second half: a new card, and the balance follows."""
         old_no, new_no = self.player.holder.card_no, self._free_card_no()
         columns = {**self.player.holder.columns, "ssseef0507": new_no, "data_seq": "000001"}
         name = self.player.name._replace(batch=f"R{self.player.name.batch[1:]}")
@@ -248,13 +288,14 @@ class Story:
         self.stage.bureau(order, "replacement", progress, self.stage.store)
         self._take_into_stock("replacement")
         self.card = self._insert("replacement", new_no)
-        self._hand_over(new_no)
+        self._hand_over(new_no, self.player.document)
         counter = self._at(self.town.teller)
         counter.activate(self.card, uuid4(), self.player.document)
         initial = Pin.of(self.stage.profile.defaults["initial_pin"])
         counter.change_pin(self.card, uuid4(), initial, NEW_PIN)
         moved = counter.carry_over(self.card, uuid4(), NEW_PIN)
         left = accounts.balance(accounts.purse_account(old_no))
+        self.new_card_no = new_no
         fact(f"activated; {yuan(moved.amount_fen)} have followed onto {new_no}, {yuan(left)} are left on {old_no}")
 
     def _pay_for_another(self) -> None:
@@ -272,13 +313,23 @@ class Story:
         approve(self.town.supervisor, uuid4(), approval_id=asked_id)
         fact("asked for by one, approved by another")
 
+    def ask_over_the_web(self) -> None:
+        """Step 10: a program asks."""
+        web.ask_over_the_web(self.town, self.new_card_no)
+
+    def prove(self) -> None:
+        """Step 11: time passes, the day is closed, and the books are proved, backed up and restored."""
+        proving.let_time_pass(self.town, self.new_card_no, self.stage.clock().date())
+        proving.close_the_day(self.town)
+        proving.prove(self.stage.out / "cms.sqlite", self.vault)
+
     @property
     def card_path(self) -> Path:
         """The image of the card that the story followed first."""
         return self.stage.out / "bureau" / CARDS / f"{self.player.holder.card_no}.card"
 
     def sum_up(self, counts: Counts, seconds: float) -> None:
-        """Step 7: the figures, the books and the audit chain."""
+        """Step 12: the figures, the books and the audit chain."""
         books, chain = proof.verify_books(), audit.verify_chain()
         screen.table(
             {
@@ -300,8 +351,7 @@ class Story:
         received = stock.receive_stock(self.town.teller, uuid4(), rows=rows)
         fact(f"{path}: {received.card_count} cards received as stock by {received.institution}")
 
-    def _hand_over(self, card_no: str) -> None:
-        document = self.player.document
+    def _hand_over(self, card_no: str, document: Document) -> None:
         issue.hand_over(self.town.teller, uuid4(), card_no=card_no, document=document, verdict=Verdict.SAME_PERSON)
         fact(f"card {card_no} is handed to its holder, document seen, same person")
 

@@ -7,6 +7,7 @@ stands on the command line.
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import sys
 from uuid import UUID
@@ -14,7 +15,7 @@ from uuid import UUID
 import click
 
 from kaguan.apdu.errors import InputError
-from kaguan.cms.asking.cli import Question, Request, asks, changes
+from kaguan.cms.asking.cli import SESSION_VARIABLE, Question, Request, asks, changes
 from kaguan.vault.secret import Secret
 
 _SECRET_BYTES = 20
@@ -89,23 +90,30 @@ def access_unlock(request: Request, code: str) -> None:
 @access.command("sign-in")
 @click.argument("code")
 @click.option("--second-factor", default="", help="The six digits of now, for whoever approves.")
+@click.option("--token-only", is_flag=True, help="Print the token alone, as for KAGUAN_SESSION=$(...).")
 @asks
-def access_sign_in(question: Question, code: str, second_factor: str) -> None:
-    """Sign operator CODE in, and show the token that stands for them until they rest, leave, or the day closes."""
+def access_sign_in(question: Question, code: str, second_factor: str, *, token_only: bool) -> None:
+    """Sign operator CODE in, and show the token that stands for them until they rest, leave, or the day closes.
+
+    With the token in KAGUAN_SESSION the commands below are asked by this operator.
+    """
     from kaguan.cms.services.access.sign_in import sign_in
 
     (password,) = secrets_typed("password")
     admitted = sign_in(code, password, source=_SOURCE, second_factor=second_factor)
-    question.show({"operator": code, "institution": admitted.actor.institution, "token": _shown(admitted.token)})
+    if token_only:
+        click.echo(_shown(admitted.token))
+    else:
+        question.show({"operator": code, "institution": admitted.actor.institution, "token": _shown(admitted.token)})
 
 
 @access.command("sign-out")
 @asks
 def access_sign_out(question: Question) -> None:
-    """End the session of a token, which is asked for."""
+    """End the session in KAGUAN_SESSION, or that of a token, which is asked for."""
     from kaguan.cms.services.access.sessions import sign_out
 
-    (token,) = secrets_typed("token")
+    token = Secret(os.environ.get(SESSION_VARIABLE, "").encode()) or secrets_typed("token")[0]
     sign_out(token)
     question.show({"session": "over"})
 

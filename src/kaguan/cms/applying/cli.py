@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +11,9 @@ from uuid import UUID
 
 import click
 
+from kaguan.apdu.errors import InputError
 from kaguan.cms.asking.cli import (
+    DAY,
     Command,
     Look,
     Request,
@@ -81,7 +84,7 @@ def _wishes(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--kind", type=click.Choice(list(KIND_NAMES)), default="new", show_default=True),
         click.option("--bank-code", required=True),
         click.option("--outlet", default="", help="Where the card is to be collected."),
-        click.option("--reason", default="", help="Code of the reason for another card."),
+        click.option("--reason", default="", help="Code of the reason for another card: 3 for a lost one."),
     )
 
 
@@ -199,6 +202,28 @@ def request_withdraw(request: Request, card_request_id: UUID) -> None:
     from kaguan.cms.services.requests import withdraw_request
 
     request.show(withdraw_request(request.actor, request.request_id, card_request_id=card_request_id))
+
+
+@card_request.command("sheet")
+@click.argument("sheet", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--first", required=True, help="Where numbers begin: eight characters, as in B0000001.")
+@click.option("--issue-date", type=DAY, help="Today if not given.")
+@click.option("--valid-until", type=DAY, help="As long as the region allows if not given.")
+@changes
+def request_sheet(
+    request: Request, sheet: Path, first: str, issue_date: datetime | None, valid_until: datetime | None
+) -> None:
+    """Write SHEET for `request order`: a free card number for every checked request. Bank card numbers come by hand."""
+    from kaguan.cms.request_rows import write_request_rows
+    from kaguan.cms.services.order_file import propose_cards
+
+    days = {"issue_date": issue_date and issue_date.date(), "valid_until": valid_until and valid_until.date()}
+    rows = propose_cards(request.actor, request.request_id, first=first, **days)
+    if not rows:
+        raise InputError("no request waits to be ordered: have them checked first")
+    write_request_rows(sheet, rows)
+    for row in rows:
+        click.echo(f"{row.card_request_id}  {row.card_no}")
 
 
 @card_request.command("order")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
 import click
@@ -18,10 +22,12 @@ from kaguan.cms.rules.choices import Demand, DocumentCopy
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin, Production
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.settings import DATABASE_VARIABLE, DEFAULT_DATABASE, is_server
 from kaguan.cms.store import open_store
 from kaguan.database import told_plainly
+from kaguan.vault.secret import Secret
 
 if TYPE_CHECKING:
     from kaguan.cms.queries import Record
@@ -29,9 +35,27 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
+SESSION_VARIABLE = "KAGUAN_SESSION"
+"""Whose value is the token of whoever is signed in; no option, since a list of processes shows those."""
+DAY = click.DateTime(["%Y-%m-%d"])
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+\d\d:\d\d|Z)")
+"""A moment in the books, which people read on their own clock."""
+_STATES: Final[Mapping[str, type[StrEnum]]] = {
+    "production": Production,
+    "stage": Production,
+    "application": Application,
+    "bank_function": BankFunction,
+    "pin": Pin,
+}
+"""Which axis a field of a result stands on, by its name."""
 _who_asks = (
-    click.option("--operator", envvar="KAGUAN_OPERATOR", required=True, help="Code of the operator who asks."),
-    click.option("--institution", envvar="KAGUAN_INSTITUTION", required=True, help="Where the operator works."),
+    click.option(
+        "--operator",
+        envvar="KAGUAN_OPERATOR",
+        default="",
+        help=f"Code of the operator who asks; not needed by whose token is in {SESSION_VARIABLE}.",
+    ),
+    click.option("--institution", envvar="KAGUAN_INSTITUTION", default="", help="Where the operator works."),
 )
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -47,8 +71,23 @@ class Question:
         if self.as_json:
             click.echo(json.dumps(record, ensure_ascii=False, indent=2))
             return
-        for part in record if isinstance(record, list) else [record]:
+        parts = record if isinstance(record, list) else [record]
+        if not parts:
+            click.echo("nothing", err=True)
+        for number, part in enumerate(parts):
+            if number:
+                click.echo()
             _show_lines(part)
+
+    def show_table(self, records: list[Record]) -> None:
+        """Leave the records on the screen, as JSON or as a line each under their names; there is one at least."""
+        if self.as_json:
+            self.show(records)
+            return
+        rows = [list(records[0]), *([_text(value) for value in record.values()] for record in records)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +106,28 @@ class Request:
     request_id: UUID
 
     def show(self, result: Any) -> None:
-        """Leave the result of the use case on the screen."""
-        _show_lines({"request_id": str(self.request_id), **asdict(result)})
+        """Leave the result of the use case on the screen, states with their names."""
+        named = {name: _named(name, value) for name, value in asdict(result).items()}
+        _show_lines({"request_id": str(self.request_id), **named})
 
 
-def _show_lines(record: dict[str, object]) -> None:
+def _show_lines(record: Record) -> None:
     width = max(len(name) for name in record)
     for name, value in record.items():
-        text = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
-        click.echo(f"{name:<{width}}  {text}")
+        click.echo(f"{name:<{width}}  {_text(value)}".rstrip())
+
+
+def _named(field: str, value: object) -> object:
+    names = {state.value: state.name for state in _STATES.get(field, ())}
+    return f"{value} {names[value]}" if isinstance(value, str) and value in names else value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        from django.utils.timezone import localtime
+
+        return localtime(datetime.fromisoformat(value)).isoformat(timespec="seconds")
+    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager
@@ -152,9 +204,7 @@ def looks(command: Command) -> Command:
     @wraps(command)
     def look(*, database: str, as_json: bool, operator: str, institution: str, **values: Any) -> None:
         with _in_store(database, {"operator": operator, "institution": institution, **values}):
-            from kaguan.cms.services.case import Actor
-
-            command(Look(as_json, Actor(operator, institution), uuid4()), **values)
+            command(Look(as_json, _who(operator, institution), uuid4()), **values)
 
     return with_options(
         cast("Command", look),
@@ -162,6 +212,18 @@ def looks(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True, help="Print it as JSON."),
         *_who_asks,
     )
+
+
+def _who(operator: str, institution: str) -> Actor:
+    """Return who asks: whoever is signed in, or who was named."""
+    from kaguan.cms.services.access.command_line import actor_at
+
+    session = Secret(os.environ.get(SESSION_VARIABLE, "").encode())
+    if not session and not (operator and institution):
+        raise click.UsageError(
+            f"who asks? Sign in and put the token into {SESSION_VARIABLE}, or give --operator and --institution"
+        )
+    return actor_at(operator, institution, session)
 
 
 def changes(command: Command) -> Command:
@@ -181,9 +243,7 @@ def _asked_under(request_id_parameter: Callable[[Command], Command], command: Co
     @wraps(command)
     def change(*, database: str, operator: str, institution: str, request_id: UUID, **values: Any) -> None:
         with _in_store(database, {"operator": operator, "institution": institution, **values}):
-            from kaguan.cms.services.case import Actor
-
-            command(Request(Actor(operator, institution), request_id), **values)
+            command(Request(_who(operator, institution), request_id), **values)
 
     return with_options(
         cast("Command", change),

@@ -20,6 +20,7 @@ import click
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
 from kaguan.cms.asking.cli import (
+    DAY,
     Command,
     Request,
     changes,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from kaguan.cms.outlet import Outlet
     from kaguan.personalization.keys.tokenstore import StoreAddress
     from kaguan.vault.vault import KeyVault
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def amount_typed(text: str) -> int:
@@ -113,7 +112,13 @@ def takes_card(command: Command) -> Command:
         click.option("--card", "card_file", type=click.Path(dir_okay=False, path_type=Path), help="A card image."),
         READER_NAME,
         TRACE,
-        click.option("--keys", type=key_store, required=True, help="Key store: a file, or pkcs11:LABEL for a token."),
+        click.option(
+            "--keys",
+            envvar="KAGUAN_KEYS",
+            type=key_store,
+            required=True,
+            help="Key store: a file, or pkcs11:LABEL for a token; else what KAGUAN_KEYS says.",
+        ),
         click.option("--passphrase-file", type=existing_file, help="File with the key store's passphrase."),
         click.option("--profile", default="ssc-v2", show_default=True, help="Card profile."),
         click.option(
@@ -208,6 +213,7 @@ def card_read(at: AtCounter) -> None:
 @at_counter
 def card_activate(at: AtCounter, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
     """Activate the card in the reader."""
+    at.begins("activation")
     at.request.show(at.outlet.activate(at.link, at.request.request_id, document, papers))
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from kaguan.cms.asking.cli import (
+    DAY,
     Command,
     Request,
     changes,
@@ -19,7 +20,7 @@ from kaguan.cms.asking.cli import (
     tells_met,
     with_options,
 )
-from kaguan.cms.counter.cli import DAY, AtCounter, at_counter
+from kaguan.cms.counter.cli import AtCounter, at_counter
 from kaguan.cms.rules.choices import CardFunction
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.demands import Met

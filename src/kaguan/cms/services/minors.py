@@ -11,9 +11,10 @@ from kaguan.cms.rules.personal import Fact, age_on, told_by_document
 
 
 def facts_of(holder: Holder) -> dict[str, str]:
-    """Return the facts about the person; what nobody gave is absent."""
+    """Return the facts about the person in the order of `Fact`, whatever the database; what nobody gave is absent."""
     details = HolderDetails.objects.filter(pk=holder.pk).first()
-    return dict(details.facts) if details else {}
+    facts = details.facts if details else {}
+    return {fact.value: facts[fact] for fact in Fact if fact in facts}
 
 
 def is_minor(holder: Holder, day: date, facts: Mapping[str, str]) -> bool:

@@ -7,8 +7,7 @@ from datetime import datetime
 
 import click
 
-from kaguan.cms.asking.cli import Look, Request, changes, looks
-from kaguan.cms.counter.cli import DAY
+from kaguan.cms.asking.cli import DAY, Look, Request, changes, looks
 
 
 @click.command()
