@@ -73,21 +73,24 @@ def new_store(django_db_setup, django_db_blocker, tmp_path):
     return make
 
 
-def copied(name, folder):
-    """A copy of the database file, whose connections are closed; to migrate anew takes seconds."""
-    return str(shutil.copy(name, folder / "own.sqlite"))
+@pytest.fixture
+def made_store(django_db_setup, django_db_blocker, tmp_path):
+    """The address of another database of this kind, with every table and nothing in them: migrating takes seconds."""
+    with django_db_blocker.unblock():
+        connection.close()
+        if django_db_setup == "sqlite":
+            return str(shutil.copy(connection.settings_dict["NAME"], tmp_path / "own.sqlite"))
+        return server().new_database(TEMPLATE)
 
 
 @pytest.fixture
-def own_store(django_db_setup, django_db_blocker, tmp_path, monkeypatch):
+def own_store(made_store, django_db_blocker, monkeypatch):
     """A database of the test's own: what is committed there stays, and threads and programs share it."""
     with django_db_blocker.unblock():
-        connection.close()
         before = dict(connection.settings_dict)
-        own = copied(before["NAME"], tmp_path) if django_db_setup == "sqlite" else server().new_database(TEMPLATE)
-        monkeypatch.setenv(DATABASE_VARIABLE, own)
-        open_store(own)
-        yield own
+        monkeypatch.setenv(DATABASE_VARIABLE, made_store)
+        open_store(made_store)
+        yield made_store
         connection.close()
         connections.settings["default"].update(before)
         del connections["default"]

@@ -31,7 +31,8 @@ def use_case(
 ) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
     """Make a function over a Case a use case, asked for by an actor under a request id that the client made.
 
-    `result` is a flat dataclass of plain values, so that a receipt can give it back.
+    `result` is a flat dataclass of plain values, so that a receipt can give it back. Of one request sent several times
+    at once each gets that answer, whichever is done.
     A colleague at the same institution may ask again, another institution may not.
     Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
     Raises what `in_transaction` does: after DatabaseGone nobody knows whether it was done, and asking again under the
@@ -59,6 +60,8 @@ def use_case(
             try:
                 return in_transaction(once)
             except RuleBroken as refusal:
+                if not isinstance(refusal, NotAllowed) and request.was_done_meanwhile():
+                    return ask(actor, request_id, **kwargs)  # what stood in its way was its own twin
                 request.note_refusal(refusal, notes)
                 raise
 
@@ -129,6 +132,11 @@ class _Request:
         if receipt.fingerprint != self.fingerprint:
             raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
         return dict(receipt.result)
+
+    def was_done_meanwhile(self) -> bool:
+        """Return whether the same request was done by now, while this one waited for what it locks."""
+        mine = {"request_id": self.request_id, "action": self.action, "fingerprint": self.fingerprint}
+        return in_transaction(Receipt.objects.filter(**mine).exists)
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""
