@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 from django.db import connection
 
+from cms.siege.emptying import emptied
 from postgres import server
 
 
@@ -17,19 +18,9 @@ def made_store(request, django_db_setup, django_db_blocker):
         return request.getfixturevalue("made_store")
     with django_db_blocker.unblock():
         connection.close()
-        return _emptied(_servers_store(connection.settings_dict["NAME"]))
+        return emptied(_servers_store(connection.settings_dict["NAME"]))
 
 
 @cache
 def _servers_store(template: str) -> str:
     return server().new_database(template)
-
-
-def _emptied(address: str) -> str:
-    import psycopg  # noqa: PLC0415 - an extra, there when a server is
-
-    with psycopg.connect(address) as line:
-        line.execute("SET session_replication_role = replica")  # neither guards nor foreign keys stand in the way
-        for (table,) in line.execute("SELECT tablename FROM pg_tables WHERE tablename LIKE 'cms!_%' ESCAPE '!'"):
-            line.execute(f"DELETE FROM {table}")  # noqa: S608 - a table of ours
-    return address
