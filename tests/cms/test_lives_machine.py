@@ -50,6 +50,23 @@ IN_CUSTODY = {Production.AT_OUTLET, Production.UNDELIVERABLE, Production.RECOVER
 BORN = "19900307"
 AGED = ["report_temporary_loss", "report_formal_loss", "become_formal", "receive", "hand_over"]
 
+ON_CARD = [
+    (report_temporary_loss, "hotline", {}),
+    (report_bank_loss, "teller", {}),
+    (release_bank_loss, "teller", {}),
+    (record_pin_change, "cashier", {}),
+    (record_pin_blocked, "cashier", {}),
+    (void_pin, "teller", {}),
+    (lock, "clerk", {"reason": LockReason.OTHER}),
+    (unlock, "clerk", {}),
+    (seal, "clerk", {}),
+    (cancel, "clerk", {"reason": CancelReason.OTHER}),
+    (recover_card, "teller", {}),
+    (scrap_card, "supervisor", {"reason": ScrapReason.OTHER}),
+]
+"""Who asks what of a card with nothing but its number."""
+WITH_DOCUMENT = [activate, activate, report_formal_loss, release_loss, reset_pin]
+
 
 class Lives(RuleBasedStateMachine):
     """One person, who was never seen before, among operators who try everything."""
@@ -153,29 +170,11 @@ class Lives(RuleBasedStateMachine):
         document = shown(self.person.cert_no)
         self.attempt(use, "teller", card_no=card_no, document=document, verdict=Verdict.SAME_PERSON)
 
-    @rule(data=st.data(), use=st.sampled_from([activate, activate, report_formal_loss, release_loss, reset_pin]))
+    @rule(data=st.data(), use=st.sampled_from(WITH_DOCUMENT))
     def with_document(self, data, use):
         self.attempt(use, "teller", card_no=self.card(data), document=shown(self.person.cert_no))
 
-    @rule(
-        data=st.data(),
-        asked=st.sampled_from(
-            [
-                (report_temporary_loss, "hotline", {}),
-                (report_bank_loss, "teller", {}),
-                (release_bank_loss, "teller", {}),
-                (record_pin_change, "cashier", {}),
-                (record_pin_blocked, "cashier", {}),
-                (void_pin, "teller", {}),
-                (lock, "clerk", {"reason": LockReason.OTHER}),
-                (unlock, "clerk", {}),
-                (seal, "clerk", {}),
-                (cancel, "clerk", {"reason": CancelReason.OTHER}),
-                (recover_card, "teller", {}),
-                (scrap_card, "supervisor", {"reason": ScrapReason.OTHER}),
-            ]
-        ),
-    )
+    @rule(data=st.data(), asked=st.sampled_from(ON_CARD))
     def on_card(self, data, asked):
         use, who, more = asked
         self.attempt(use, who, card_no=self.card(data), **more)

@@ -64,6 +64,8 @@ def parse_region(text: str, *, file: str) -> RegionFile:
         top = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RuleTableError(f"{file}: {error}") from None
+    except (RecursionError, ValueError):
+        raise RuleTableError(f"{file}: a value is nested too deeply, or a number has too many digits") from None
     try:
         return _region(top, file)
     except RuleTableError as error:

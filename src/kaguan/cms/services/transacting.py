@@ -7,8 +7,9 @@ from collections.abc import Callable
 from random import uniform
 from typing import Final, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, DataError, InterfaceError, connection, transaction
 
+from kaguan.cms.rules.refusals import NotEligible
 from kaguan.database import DatabaseGone, sqlstate_of, told_plainly
 
 Result = TypeVar("Result")
@@ -28,6 +29,7 @@ def in_transaction(work: Callable[[], Result]) -> Result:
     """Return what the work gives, done in one transaction that reached the disk; it may be done several times.
 
     Raises:
+        NotEligible: a value is longer or larger than the books have room for.
         InUse: another process held the database, or a row of it, for too long.
         DiskFailed: it cannot be written.
         DatabaseGone: the server went away: the work was done or not; the connection is made anew next time.
@@ -35,6 +37,8 @@ def in_transaction(work: Callable[[], Result]) -> Result:
     try:
         with told_plainly(str(connection.settings_dict["NAME"])):
             return _in_turns(work)
+    except (DataError, OverflowError):  # the driver of SQLite has the latter for large numbers
+        raise NotEligible("a value is longer or larger than the books have room for: shorten it") from None
     except DatabaseGone:
         if not connection.in_atomic_block:
             connection.close()

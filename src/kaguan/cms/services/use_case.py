@@ -5,6 +5,8 @@ A question is the lesser kind: it changes nothing, so it is answered afresh each
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
@@ -15,9 +17,9 @@ from uuid import UUID
 from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
-from kaguan.apdu.errors import RuleBroken
+from kaguan.apdu.errors import InputError, RuleBroken
 from kaguan.cms import audit
-from kaguan.cms.canonical import fingerprint
+from kaguan.cms.canonical import canonical
 from kaguan.cms.compiled import Compiled
 from kaguan.cms.models import Operator, Receipt
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
@@ -28,6 +30,8 @@ from kaguan.cms.services.transacting import in_transaction
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""As it stands in JSON; a backslash that is itself escaped begins no such character."""
 _ADMITTED: Final[Compiled[Operator]] = Compiled(
     lambda code, request_id, action: (
         Operator.objects.select_related("institution__region")
@@ -53,9 +57,11 @@ def use_case(
 ) -> Callable[[Callable[Concatenate[Case, P], R]], Callable[Concatenate[Actor, UUID, P], R]]:
     """Make a function over a Case a use case, asked for by an actor under a request id that the client made.
 
-    `result` is a flat dataclass of plain values, so that a receipt can give it back.
+    `result` is a flat dataclass of plain values, so that a receipt can give it back. Of one request sent several times
+    at once each gets that answer, whichever is done.
     A colleague at the same institution may ask again, another institution may not.
-    Refuses before the function is entered, in this order: NotAllowed, IdempotencyConflict.
+    Refuses before the function is entered, in this order: InputError (a text that no database keeps), NotAllowed,
+    IdempotencyConflict.
     Raises what `in_transaction` does: after DatabaseGone nobody knows whether it was done, and asking again under the
     same id does it, or answers as the first time.
     """
@@ -65,7 +71,7 @@ def use_case(
         def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 raise TypeError(f"{work.__name__} takes keyword arguments only")
-            request = _Request(actor, request_id, action, right, fingerprint([actor.institution, kwargs]))
+            request = _Request(actor, request_id, action, right, _fingerprint([actor.institution, kwargs]))
             notes: dict[str, object] = {}
 
             def once() -> R:
@@ -96,13 +102,13 @@ def question(
     """Make a function over a Case a question: may this be done now? The audit log hears of refusals only, or, where
     looking is what has to be known (`noted`), of every answer.
 
-    Refuses with NotAllowed before the function is entered.
+    Refuses before the function is entered, in this order: InputError (a text that no database keeps), NotAllowed.
     """
 
     def make(work: Callable[Concatenate[Case, P], R]) -> Callable[Concatenate[Actor, UUID, P], R]:
         @wraps(work)
         def ask(actor: Actor, request_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            request = _Request(actor, request_id, action, right, fingerprint="")
+            request = _Request(actor, request_id, action, right, _fingerprint(kwargs))
             notes: dict[str, object] = {}
 
             def answered() -> R:
@@ -127,6 +133,17 @@ def question(
 def was_done(request_id: UUID, action: str) -> bool:
     """Return whether the request was answered before: asked again, it gives that answer and does nothing."""
     return Receipt.objects.filter(request_id=request_id, action=action).exists()
+
+
+def _fingerprint(content: object) -> str:
+    """Return SHA-256 over what is asked; refuse with InputError a text with NUL or half a character in it."""
+    try:
+        told = canonical(content)
+    except UnicodeEncodeError:
+        raise InputError("a text holds half a character (a surrogate without its other half): take it out") from None
+    if _NUL.search(told):
+        raise InputError("a text holds NUL: take it out")
+    return hashlib.sha256(told).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from kaguan.cms.services.access.sign_in import WRONG
 from kaguan.cms.services.access.throttle import count_failure, forget_failures, is_locked, source_of
 from kaguan.cms.services.case import Actor, Case
 from kaguan.cms.services.minors import facts_of
+from kaguan.cms.services.scope import regions_in_reach
 from kaguan.vault.secret import Secret
 
 
@@ -63,11 +64,13 @@ def sign_in_holder(portal: Actor, user_name: str, password: Secret, *, source: s
 def choose_password(portal: Actor, token: Secret, new: Secret) -> None:
     """Leave the holder with a password of their own; the initial ones serve no more, and the session goes on.
 
-    Refuses, in this order: the session is over, what `check_new_password` refuses, an initial password.
+    Refuses, in this order: the session is over, or of another region's portal (both NotAllowed), an initial password,
+    what `check_new_password` refuses.
     """
     with transaction.atomic(durable=True):
-        _portal(portal)
+        operator = _portal(portal)
         holder = _holder_of(token)
+        _check_within(holder, regions_in_reach(operator.institution))
         text = new.reveal().decode("utf-8", errors="replace")
         if _is_initial(holder, text):
             raise NotEligible("the initial password is known to others: choose one of your own")
@@ -83,8 +86,7 @@ def signed_in_holder(case: Case, token: Secret) -> Holder:
     first.
     """
     holder = _holder_of(token)
-    if holder.region.code not in case.regions:
-        raise NotAllowed("the session is of another region's portal: sign in")
+    _check_within(holder, case.regions)
     if _change_is_forced(holder.region.rules()) and not _own_password(holder):
         raise NotAllowed("the initial password has to be changed first")
     case.note(holder=holder.pk)
@@ -113,6 +115,11 @@ def _admitted(
     initial = not credential.password
     token = open_session(at, source, holder=holder)
     return HolderAdmission(holder.pk, token, initial, initial and _change_is_forced(rules))
+
+
+def _check_within(holder: Holder, regions: frozenset[str]) -> None:
+    if holder.region.code not in regions:
+        raise NotAllowed("the session is of another region's portal: sign in")
 
 
 def _change_is_forced(rules: RegionRules) -> bool:
