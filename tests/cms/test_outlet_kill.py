@@ -58,7 +58,7 @@ def test_a_killed_counter_finds_out_what_the_card_did(own_store, lasting_town, t
     dice = Random(990100)
     ended = []
     for kill in range(KILLS):
-        trade_until_killed(own_store, path, kill, dice.uniform(0.01, 0.25))
+        trade_until_killed(own_store, path, kill, dice.uniform(0.02, 1.0))
         with FileCard(path) as card:
             ended.append(recover_all(counter, card))
             on_card_fen = counter.agrees(card, CARD)
