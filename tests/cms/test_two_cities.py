@@ -108,7 +108,11 @@ def test_to_open_a_city_is_a_right_of_its_own(qingdao, neighbour):
     register_operator(qingdao, uuid4(), **colleague)
     with pytest.raises(NotAllowed, match="no right to open regions"):
         open_region(Actor("qd2", "QD"), uuid4(), code="990100", authority="Y", administrator="y")
-    assert open_region(qingdao, uuid4(), code="990100", authority="Y", administrator="y").code == "990100"
+    another = {"code": "f", "name": "f", "roles": [Role.FOUNDER]}
+    with pytest.raises(NotAllowed, match="no right to open regions"):
+        register_operator(neighbour, uuid4(), institution="HZ", **another)
+    register_operator(qingdao, uuid4(), institution="QD", **another)
+    assert open_region(Actor("f", "QD"), uuid4(), code="990100", authority="Y", administrator="y").code == "990100"
 
 
 @pytest.mark.acceptance("S0-26")

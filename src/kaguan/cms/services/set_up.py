@@ -130,9 +130,12 @@ def register_operator(
 ) -> OperatorRef:
     """Leave the operator able to ask; `own_document` (type, number) tells which holder the operator is, if any.
 
-    Refuses with DuplicateRequest, NotFound, in this order.
+    Nobody makes a founder who is none.
+    Refuses with NotAllowed, DuplicateRequest, NotFound, in this order.
     """
     case.note(operator=code, institution=institution, roles=[role.value for role in roles])
+    if Role.FOUNDER in roles:
+        case.require(Right.OPEN_REGION)
     if Operator.objects.filter(pk=code).exists():
         raise DuplicateRequest(f"operator {code} is on the books already")
     Operator.objects.create(

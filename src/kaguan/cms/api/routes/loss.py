@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Query, Router
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
 from kaguan.cms.api.shapes import DocumentShown, Papers, Strict, Words
@@ -14,12 +14,6 @@ from kaguan.cms.services import loss
 from kaguan.cms.services.case import CardState
 
 router: Final = Router(tags=["loss"])
-
-
-class TemporaryLoss(Strict):
-    """How it was asked; absent, in the usual way of whoever asks."""
-
-    channel: Channel | None = None
 
 
 class FormalLoss(Strict):
@@ -45,10 +39,13 @@ class HowBlocked(Strict):
 
 @router.post("/{card_no}/temporary-loss", response=answers(CardState), operation_id="report_temporary_loss")
 def report_temporary_loss(
-    request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: TemporaryLoss | None = None
+    request: HttpRequest,
+    card_no: CardNo,
+    key: Key,
+    seen: Seen,
+    channel: Annotated[Channel | None, Query()] = None,
 ) -> CardState:
-    """Report the card lost for the time being."""
-    channel = body.channel if body else None
+    """Report the card lost for the time being; without a channel in the usual way of whoever asks."""
     return loss.report_temporary_loss(*asks_for(request, key, seen), card_no=card_no, channel=channel)
 
 
