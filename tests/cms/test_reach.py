@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
+from cms.certificate_cases import GONE, PROOF, issued, signing
 from cms.crowd import citizen_number
 from cms.evidence import FORM, copies
 from cms.neighbours import neighbour_at, province
@@ -23,12 +24,14 @@ from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
-from kaguan.cms.services import issue, load, pin, purchase, requests, set_up
+from kaguan.cms.services import clock, issue, load, making, pin, purchase, requests, set_up
 from kaguan.cms.services.activation import entry, old_card
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.visit import register_visit
 from kaguan.cms.services.approvals import asking
 from kaguan.cms.services.approvals.deciding import approve, reject
+from kaguan.cms.services.certificates import issuing
+from kaguan.cms.services.certificates.checking import look_at_certificates
 from kaguan.cms.services.lock import lock
 from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.orders import OrderRow, order_cards
@@ -48,6 +51,10 @@ MORE = [
     (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),
     (load.allow_carry_over, "teller", active, CARD),
     (pin.allow_pin_change, "teller", active, CARD),
+    (making.look_at_making, "teller", active, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
+    (issuing.issue_certificate, "teller", signing, {**PROOF, "document": shown()}),
+    (issuing.revoke_certificate, "clerk", issued, GONE),
+    (look_at_certificates, "teller", issued, CARD),
     (issue.activate, "teller", handed_over, {**CARD, "document": shown(), "chip": ChipRecord(1, "", "310")}),
     (entry.record_written, "teller", active, {**CARD, "chip": ChipRecord(1, "", "310")}),
     (entry.confirm_activation, "teller", begun, {}),
@@ -69,6 +76,11 @@ MORE = [
         "own_document": ("01", CERT_NO),
     }),
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def lasting_secret(settings):
+    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
 
 def outcome(actor, request_id, ask, asked):
@@ -99,7 +111,7 @@ def test_a_neighbour_learns_the_same_whether_it_is_on_our_books_or_on_nobodys(to
 
 
 def test_all_that_names_a_card_is_among_what_neighbours_ask():
-    assert {case[0] for case in MORE} >= QUESTIONS - {purchase.allow_purchase}
+    assert {case[0] for case in MORE} >= QUESTIONS - {purchase.allow_purchase, clock.allow_run}
 
 
 def test_a_person_may_be_on_the_books_of_two_cities(town):
