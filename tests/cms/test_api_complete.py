@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cms.routed import asked_over_http, name_of, use_cases
 
+_SCREEN = "a screen's words, for the commands; the web has looking.* and the person's routes"
 NOT_OVER_HTTP = {
     "access.second_factor.enrol_second_factor": "the secret is shown to one person, on their administrator's screen",
     "certificates.keys.add_key": "a private key does not travel",
