@@ -21,13 +21,20 @@ class Region(models.Model):
 
     code: Text = models.CharField(max_length=6, primary_key=True)
 
+    _kept: dict[date, RegionRules] | None = None
+
+    def keep_rules(self) -> None:
+        """Leave the rules as they are read from now on: for one that lives no longer than a request."""
+        self._kept = {}
+
     def rules(self, on: date | None = None) -> RegionRules:
-        """Return the rules in force on that day, today when none is given; they are read once a request."""
+        """Return the rules in force on that day, today when none is given."""
         day = on or timezone.localdate()
-        known: dict[date, RegionRules] = self.__dict__.setdefault("_rules", {})
-        if day not in known:
-            known[day] = rules_of_day(self.code, day).rules
-        return known[day]
+        if self._kept is None:
+            return rules_of_day(self.code, day).rules
+        if day not in self._kept:
+            self._kept[day] = rules_of_day(self.code, day).rules
+        return self._kept[day]
 
 
 class Institution(models.Model):

@@ -161,6 +161,7 @@ class _Request:
         operator = _ADMITTED.first(code=self.actor.operator, request_id=self.request_id, action=self.action)
         if operator is None or operator.institution.code != self.actor.institution:
             raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
+        operator.institution.region.keep_rules()
         at, expects = timezone.now(), self.actor.expects
         case = Case(operator, operator.institution, self.request_id, at, notes, expects=expects)
         case.require(self.right)
