@@ -67,7 +67,7 @@ def use_case(
                 return in_transaction(once)
             except RuleBroken as refusal:
                 if not isinstance(refusal, NotAllowed) and request.was_done_meanwhile():
-                    return ask(actor, request_id, **kwargs)  # what stood in its way was its own twin
+                    return ask(actor, request_id, *args, **kwargs)  # what stood in its way was its own twin
                 request.note_refusal(refusal, notes)
                 raise
 
