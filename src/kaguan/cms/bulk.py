@@ -29,7 +29,9 @@ def copy_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequenc
     fields = {field.attname: field for field in model._meta.concrete_fields}
     json = {place for place, name in enumerate(columns) if isinstance(fields[name], JSONField)}
     with connection.cursor() as cursor:
-        with cursor.copy(f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN") as copy:
+        statement = f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN"
+        # the driver's own errors quote the row that does not fit
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row([Jsonb(value) if place in json else value for place, value in enumerate(row)])
         if isinstance(model._meta.pk, AutoField) and model._meta.pk.attname in columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -100,15 +101,22 @@ def test_a_checkpoint_of_another_key_or_of_another_database_is_none(log, tmp_pat
     make_checkpoint(KEY, file)
     with pytest.raises(ProofFailed, match=r"checkpoint 1 .* not signed by this key"):
         read_checkpoints(file, Ed25519PrivateKey.generate().public_key())
-    text = file.read_text()
+    sound = file.read_bytes()
+    signature = sound.rpartition(b'"signature":"')[2][:128]
     for forged in (
-        text.replace('"entries":9', '"entries":8'),
-        text[:-30] + "\n",
-        text + text,
-        "\0" * 50 + "\n",
-        text[1:],
+        sound.replace(b"[0,9,", b"[0,8,"),
+        sound[:-30] + b"\n",
+        sound + sound,
+        sound.replace(signature, b"zz" + signature[2:]),
+        sound.replace(signature, signature[:-1]),
+        sound.replace(signature, b""),
+        bytes(50) + b"\n",
+        sound[1:],
+        b"\xff" + sound,
+        b"[" * 100_000,
     ):
-        file.write_text(forged)
+        assert forged != sound
+        file.write_bytes(forged)
         with pytest.raises((ProofFailed, InputError)):
             verify_log(read_checkpoints(file, KEY.public_key()))
 
@@ -119,22 +127,22 @@ def test_the_command_names_it_and_ends_with_the_rules_exit_code(lasting_town, ow
 
     def door(*arguments):
         told = CliRunner().invoke(cms, ["audit", *map(str, arguments)], env={"KAGUAN_DB": own_store})
-        if isinstance(told.exception, Exception):
-            raise told.exception
-        assert told.exit_code == 0, told.output
+        code, words = (told.exception.exit_code, str(told.exception)) if told.exception else (0, "")
+        del told
+        gc.collect()  # with the refusal goes the question that was half answered
+        return code, words
 
     signed = ("verify", "--checkpoints", checkpoints, "--public-key", public)
-    door("checkpoint", "--key", tmp_path / "audit.key", "--checkpoints", checkpoints)
-    door(*signed)
+    assert door("checkpoint", "--key", tmp_path / "audit.key", "--checkpoints", checkpoints) == (0, "")
+    assert door(*signed) == (0, "")
     newest = AuditEntry.objects.count()
     drop_guards(connection, ["cms_auditentry"])
     AuditEntry.objects.filter(sequence=newest).delete()
-    door("verify")
-    with pytest.raises(ProofFailed, match=f"audit entry {newest} is missing"):
-        door(*signed)
+    assert door("verify") == (0, "")
+    code, words = door(*signed)
+    assert (code, f"audit entry {newest} is missing" in words) == (5, True)
     AuditEntry.objects.filter(sequence=3).update(operator="nobody")
     for command in (["verify"], signed, ["export", tmp_path / "log"]):
-        with pytest.raises(ProofFailed, match="audit entry 3 ") as named:
-            door(*command)
-        assert named.value.exit_code == 5
+        code, words = door(*command)
+        assert (code, "audit entry 3 " in words) == (5, True)
     assert not (tmp_path / "log").exists()

@@ -102,7 +102,7 @@ def read_checkpoints(file: Path, public_key: Ed25519PublicKey) -> list[Checkpoin
         ProofFailed: one is not signed by this key, or one before it is missing.
     """
     kept: list[Checkpoint] = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
         checkpoint = _parsed(line, f"{file.name}, line {number}")
         if not is_signed(public_key, bytes.fromhex(checkpoint.signature), checkpoint.message()):
             raise ProofFailed(f"checkpoint {number} in {file.name} is not signed by this key: it was forged or changed")
@@ -178,13 +178,13 @@ def _signed(unsigned: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
     )
 
 
-def _parsed(line: str, where: str) -> Checkpoint:
+def _parsed(line: bytes, where: str) -> Checkpoint:
     try:
         fields: dict[str, Any] = json.loads(line)
         lanes = tuple(LaneHead(int(lane), int(entries), str(head)) for lane, entries, head in fields.pop("lanes"))
         checkpoint = Checkpoint(lanes=lanes, **fields)
         bytes.fromhex(checkpoint.signature)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(f"{where}: this is no checkpoint") from None
     return checkpoint
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from kaguan.apdu.errors import InputError, RuleBroken
 from kaguan.cms.audit import verify_chain
@@ -77,12 +77,15 @@ def restore(file: Path, vault: KeyVault | None = None) -> Kept:
         VaultError: sealed by another key store, or changed.
         ProofFailed: what was restored is not what was backed up.
     """
-    with file.open("rb") as stream, transaction.atomic(durable=True):
-        _require_empty()
-        with _opened(stream, vault) as packed:
-            said = _restore_lines(packed)
-        _require_same(_rows_now().told(), said, "rows")
-        _require_same(_proof_of_books(), said, "books")
+    try:
+        with file.open("rb") as stream, transaction.atomic(durable=True):
+            _require_empty()
+            with _opened(stream, vault) as packed:
+                said = _restore_lines(packed)
+            _require_same(_rows_now().told(), said, "rows")
+            _require_same(_proof_of_books(), said, "books")
+    except IntegrityError:  # as late as the commit
+        raise InputError("a row of the backup belongs to one that is not in it: take another copy of it") from None
     return _kept(said)
 
 

@@ -86,7 +86,7 @@ def restore_rows(lines: Iterable[list[Any]], proof: RowsProof) -> None:
         for number, rows in groupby(lines, key=lambda line: int(line[0])):
             model = known[number]
             copy_rows(model, columns_of(model), _values(model, rows, proof))
-    except (IndexError, TypeError, ValueError, ValidationError, DataError, IntegrityError) as error:
+    except (IndexError, TypeError, ValueError, OverflowError, ValidationError, DataError, IntegrityError) as error:
         raise InputError(f"a row of the backup does not fit its table: {type(error).__name__}") from None
 
 
@@ -97,8 +97,8 @@ def read_line(stream: BinaryIO) -> Any:
         raise InputError("the backup is cut off: a line of it has no end")
     try:
         return json.loads(line)
-    except ValueError:
-        raise InputError("a line of the backup is no JSON") from None
+    except (ValueError, RecursionError):
+        raise InputError("a line of the backup is no JSON, or none of ours") from None
 
 
 def _values(model: type[Model], rows: Iterable[list[Any]], proof: RowsProof) -> Iterator[list[Any]]:
