@@ -92,7 +92,7 @@ def test_a_card_lives_its_life_at_the_command_line(kaguan, tmp_path):
     read = values(kaguan("card", "read", card=CARD))
     assert (read["card_no"], read["application"], read["pin_tries_left"]) == (CARD, "NOT_ENABLED", "3")
     assert read["name"] == "测***"
-    assert values(kaguan("card", "activate", *DOCUMENT, card=CARD))["application"] == "1"
+    assert values(kaguan("card", "activate", *DOCUMENT, card=CARD))["application"] == "1 NORMAL"
     kaguan("pin", "change", card=CARD, pins=["123456", "246810"])
     kaguan("pin", "change", card=CARD, pins=["999999", "246810"], code=3)
     assert values(kaguan("pin", "tries", card=CARD))["pin_tries_left"] == "2"
