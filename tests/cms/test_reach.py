@@ -25,7 +25,7 @@ from kaguan.cms.rules.activation import ChipRecord, Visit
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.chip_state import Remedy
 from kaguan.cms.rules.choices import CardFunction
-from kaguan.cms.rules.lifecycle import CancelReason
+from kaguan.cms.rules.lifecycle import Application, CancelReason
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
@@ -63,6 +63,7 @@ CARD = {"card_no": "990100001"}
 SOMEBODY = citizen_number(date(1985, 5, 6), 2)
 PLACES = [InstitutionKind.AUTHORITY, InstitutionKind.OUTLET, InstitutionKind.PHARMACY]
 SAME_PERSON_THERE = OrderRow("990200001", "01", CERT_NO, "另外的名", BANK, "", ISSUED, EXPIRES)
+lost = in_state(Application.TEMPORARY_LOSS)
 MORE = [
     (set_up.register_holder, "clerk", ordered, {"cert_type": "01", "cert_no": CERT_NO, "name": "另外的名"}),
     (order_cards, "clerk", ordered, {"order_no": "B-other", "rows": [SAME_PERSON_THERE]}),
@@ -74,7 +75,10 @@ MORE = [
     (issuing.issue_certificate, "teller", signing, {**PROOF, "document": shown()}),
     (issuing.revoke_certificate, "clerk", issued, GONE),
     (look_at_certificates, "teller", issued, CARD),
-    (order_file.content_of_order, "clerk", ordered, {"order_no": "B1", "vendor": "V1"}),
+    (order_file.content_of_order, "clerk", ordered, {"order_no": "B990100001", "vendor": "V1"}),
+    (browsing.show_case, "clerk", case_open, {"case_id": ASKED_CASE}),
+    (browsing.show_blacklist, "clerk", lost, {"region": "990100"}),
+    (browsing.show_pushed_lists, "clerk", lost, {"region": "990100"}),
     (looking.look_at_card, "teller", active, CARD),
     (looking.look_at_card_of, "teller", active, {**CARD, "cert_no": CERT_NO, "name": NAME}),
     (looking.look_at_life, "teller", active, {**CARD, "after": 0, "most": 9}),
@@ -119,6 +123,9 @@ LISTS = {
     browsing.list_requests,
     browsing.list_reminders,
     browsing.list_transfers,
+    browsing.list_institutions,
+    browsing.list_operators,
+    browsing.list_cases,
     deadlines.overdue_orders,
     looking.look_at_cards,
     order_file.propose_cards,

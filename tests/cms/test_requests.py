@@ -175,6 +175,7 @@ def sealing_key(settings):
 
 
 REPORT = UUID(int=11)
+TOLD = uuid5(REPORT, f"report_temporary_loss {CARD}")
 BANK_KNOWN = {"bank_code": BANK, "url": "https://bank.example/notices", "key": Secret(bytes(range(32)))}
 
 
@@ -232,7 +233,7 @@ CASES = [
     ),
     (loss.confirm_blocked, "teller", in_state(Application.FORMAL_LOSS), {**ON_CARD, "how": "reader"}),
     (outbox.register_endpoint, "administrator", nothing, BANK_KNOWN),
-    (outbox.take_back_loss, "hotline", told_of_loss, {"notice_id": uuid5(REPORT, f"report_temporary_loss {CARD}"), "why": "not our card"}),
+    (outbox.take_back_loss, "hotline", told_of_loss, {"notice_id": TOLD, "why": "not our card"}),
     (sampling.add_sample, "administrator", nothing, {"holders": 3}),
     (privacy.export_person, "clerk", person_without_cards, {"holder_id": LEAVER, "reason": "own request"}),
     (lock.lock, "clerk", active, {**ON_CARD, "reason": LockReason.OTHER}),
@@ -264,6 +265,12 @@ QUESTIONS = {
     browsing.list_requests,
     browsing.list_reminders,
     browsing.list_transfers,
+    browsing.list_institutions,
+    browsing.list_operators,
+    browsing.list_cases,
+    browsing.show_case,
+    browsing.show_blacklist,
+    browsing.show_pushed_lists,
     order_file.content_of_order,
     order_file.propose_cards,
 }

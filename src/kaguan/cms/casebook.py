@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
@@ -12,17 +13,23 @@ from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.terms import BlacklistCause
 
 
-def cases(card_no: str = "", *, settled: bool = False) -> list[Record]:
-    """Return the open cases, oldest first, of one card or of all; with `settled` those that were settled as well."""
-    known = ChipCase.objects.order_by("at", "case_id")
+def cases(card_no: str = "", *, settled: bool = False, within: Collection[str] | None = None) -> list[Record]:
+    """Return the open cases, oldest first, of one card or of all; with `settled` those that were settled as well.
+
+    Those of other regions than `within` are left out.
+    """
+    known = ChipCase.objects.select_related("card").order_by("at", "case_id")
+    if within is not None:
+        known = known.filter(card__region__in=within)
     if card_no:
         known = known.filter(card=card_no)
     return [_record(case) for case in (known if settled else known.filter(state="open"))]
 
 
-def case_record(case_id: UUID) -> Record:
-    """Return the case with what became of it; refuse with NotFound."""
-    case = ChipCase.objects.filter(pk=case_id).first()
+def case_record(case_id: UUID, *, within: Collection[str] | None = None) -> Record:
+    """Return the case with what became of it; refuse with NotFound, also one of another region than `within`."""
+    known = ChipCase.objects.filter(pk=case_id)
+    case = (known if within is None else known.filter(card__region__in=within)).first()
     if case is None:
         raise NotFound(f"no case {case_id} is on the books")
     return {

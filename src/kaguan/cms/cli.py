@@ -37,6 +37,7 @@ from kaguan.cms.blacklisting.cli import blacklist
 from kaguan.cms.certifying.cli import certificate
 from kaguan.cms.charging import cli as charging
 from kaguan.cms.counter import cli as counter
+from kaguan.cms.employing.cli import institution, operator
 from kaguan.cms.ending import cli as ending
 from kaguan.cms.keeping import cli as keeping
 from kaguan.cms.notifying.cli import outbox
@@ -45,12 +46,11 @@ from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
 from kaguan.cms.rules.applying import EXCHANGE_REASON_OF, Agent
 from kaguan.cms.rules.care import CARE
-from kaguan.cms.rules.choices import DocumentCopy, InstitutionKind
+from kaguan.cms.rules.choices import DocumentCopy
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.regions import RegionRules, read_region
-from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.safekeeping import cli as safekeeping
 from kaguan.cms.serving.cli import serve
@@ -86,90 +86,6 @@ def init(database: str, region_code: str, settings_file: Path | None, authority:
     with told_plainly(database):
         found(uuid4(), region_code=region_code, region=rules, authority=authority, administrator=administrator)
     click.echo(f"{database}: founded; {administrator} at {authority} sets it up")
-
-
-@cms.group()
-def institution() -> None:
-    """Authorities, outlets, clinics, pharmacies."""
-
-
-@institution.command("add")
-@click.argument("code")
-@click.option("--name", required=True)
-@click.option("--kind", type=click.Choice([kind.value for kind in InstitutionKind]), required=True)
-@click.option("--bank-code", default="", help="Of a bank, or of the bank that an outlet belongs to.")
-@click.option("--parent", default="", help="Code of the institution that it belongs to.")
-@click.option("--designated", is_flag=True, help="A clinic, hospital or pharmacy where the medical card pays.")
-@changes
-def institution_add(
-    request: Request, code: str, name: str, kind: str, bank_code: str, parent: str, *, designated: bool
-) -> None:
-    """Put the institution CODE on the books."""
-    from kaguan.cms.services.set_up import register_institution
-
-    result = register_institution(
-        request.actor,
-        request.request_id,
-        code=code,
-        name=name,
-        kind=InstitutionKind(kind),
-        bank_code=bank_code,
-        parent=parent,
-        designated=designated,
-    )
-    request.show(result)
-
-
-@institution.command("list")
-@asks
-def institution_list(question: Question) -> None:
-    """Show every institution on the books."""
-    from kaguan.cms.queries import institution_records
-
-    question.show_table(institution_records())
-
-
-@cms.group()
-def operator() -> None:
-    """The people who work with the system."""
-
-
-@operator.command("add")
-@click.argument("code")
-@click.option("--name", required=True)
-@click.option("--at", "employer", required=True, help="Code of the institution that employs them.")
-@click.option(
-    "--level",
-    type=click.Choice([level.name.lower() for level in Level]),
-    default="teller",
-    show_default=True,
-    help="How far they answer for colleagues.",
-)
-@click.option("--role", "roles", type=click.Choice([role.value for role in Role]), multiple=True, required=True)
-@changes
-def operator_add(request: Request, code: str, name: str, employer: str, level: str, roles: tuple[str, ...]) -> None:
-    """Let the operator CODE work."""
-    from kaguan.cms.services.set_up import register_operator
-
-    result = register_operator(
-        request.actor,
-        request.request_id,
-        code=code,
-        name=name,
-        institution=employer,
-        roles=[Role(role) for role in roles],
-        level=Level[level.upper()],
-    )
-    request.show(result)
-
-
-@operator.command("list")
-@asks
-def operator_list(question: Question) -> None:
-    """Show every operator, where they work and what for."""
-    from kaguan.cms.queries import operator_records
-
-    question.show_table(operator_records())
 
 
 @cms.group()
@@ -395,7 +311,7 @@ for group, commands in (
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
     (cms, (region, person, approval, access, activation, certificate, outbox, serve, audit, *safekeeping.COMMANDS)),
-    (cms, (case_, blacklist)),
+    (cms, (institution, operator, case_, blacklist)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *charging.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

@@ -108,8 +108,8 @@ def holder_record(number: str, *, within: Collection[str] | None = None) -> Reco
     }
 
 
-def institution_records() -> list[Record]:
-    """Return every institution, by code."""
+def institution_records(within: Collection[str]) -> list[Record]:
+    """Return every institution of these regions, by code."""
     return [
         {
             "institution": place.code,
@@ -120,13 +120,14 @@ def institution_records() -> list[Record]:
             "designated": place.designated,
             "name": place.name,
         }
-        for place in Institution.objects.select_related("region", "parent").order_by("code")
+        for place in Institution.objects.filter(region__in=within).select_related("region", "parent").order_by("code")
     ]
 
 
-def operator_records() -> list[Record]:
-    """Return every operator by code, with what they sign in with."""
-    factors = dict(Credential.objects.values_list("operator", "second_factor"))
+def operator_records(within: Collection[str]) -> list[Record]:
+    """Return every operator of these institutions by code, with what they sign in with."""
+    known = Operator.objects.filter(institution__in=within)
+    factors = dict(Credential.objects.filter(operator__in=known).values_list("operator", "second_factor"))
     return [
         {
             "operator": somebody.code,
@@ -137,7 +138,7 @@ def operator_records() -> list[Record]:
             "password": somebody.code in factors,
             "second_factor": bool(factors.get(somebody.code)),
         }
-        for somebody in Operator.objects.select_related("institution").order_by("code")
+        for somebody in known.select_related("institution").order_by("code")
     ]
 
 

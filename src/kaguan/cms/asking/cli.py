@@ -174,6 +174,7 @@ def with_options(command: Command, *options: Callable[[Command], Command]) -> Co
 
 
 def database_option(command: Command) -> Command:
+    """Give a command the option `--db`."""
     return click.option(
         "--db",
         "database",

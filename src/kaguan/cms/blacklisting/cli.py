@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Question, Request, asks, changes, existing_file
+from kaguan.cms.asking.cli import Look, Request, changes, existing_file, looks
 from kaguan.durable import write_whole
 
 new_file = click.Path(dir_okay=False, path_type=Path)
@@ -63,9 +63,10 @@ def blacklist_take(terminal_no: str, list_file: Path, public_key: Path, terminal
 @blacklist.command("show")
 @click.option("--region", required=True, help="The region's six digits.")
 @click.option("--terminals", is_flag=True, help="What each terminal was given last, and not the cards.")
-@asks
-def blacklist_show(question: Question, region: str, *, terminals: bool) -> None:
+@looks
+def blacklist_show(look: Look, region: str, *, terminals: bool) -> None:
     """Show which cards of a region are listed, or which list its terminals have."""
-    from kaguan.cms.casebook import blacklist_record, pushed_lists
+    from kaguan.cms.services.browsing import show_blacklist, show_pushed_lists
 
-    question.show(pushed_lists(region) if terminals else blacklist_record(region))
+    show = show_pushed_lists if terminals else show_blacklist
+    look.show(show(look.actor, look.request_id, region=region))

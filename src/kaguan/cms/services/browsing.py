@@ -5,13 +5,16 @@ Law. What lies in another city is not found, whether it exists there or not.
 
 from __future__ import annotations
 
-from kaguan.cms import progress, queries
+from uuid import UUID
+
+from kaguan.cms import casebook, progress, queries
 from kaguan.cms.ledger.accounts import AccountKind, kind_of
 from kaguan.cms.models import Card, Holder
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.scope import institutions_in_reach
 from kaguan.cms.services.use_case import question
 
 _OF_PERSON = frozenset({AccountKind.PERSONAL, AccountKind.UNLOADED})
@@ -70,6 +73,49 @@ def list_transfers(case: Case, /) -> list[Record]:
     cards = Card.objects.filter(pk__in=[str(row["card_no"]) for row in waiting], region__in=case.regions)
     within = set(cards.values_list("pk", flat=True))
     return [row for row in waiting if row["card_no"] in within]
+
+
+@question("list institutions", Right.SET_UP)
+def list_institutions(case: Case, /) -> list[Record]:
+    """Return the institutions of the actor's regions, by code."""
+    return queries.institution_records(case.regions)
+
+
+@question("list operators", Right.SET_UP)
+def list_operators(case: Case, /) -> list[Record]:
+    """Return the colleagues whom the actor answers for, by code."""
+    return queries.operator_records(institutions_in_reach(case.operator))
+
+
+@question("list chip cases", Right.LOOK)
+def list_cases(case: Case, /, *, card_no: str = "", settled: bool = False) -> list[Record]:
+    """Return what waits to be explained about the chips of the actor's regions, oldest first."""
+    return casebook.cases(card_no, settled=settled, within=case.regions)
+
+
+@question("show chip case", Right.LOOK)
+def show_case(case: Case, /, *, case_id: UUID) -> Record:
+    """Return the case with what became of it; refuse with NotFound."""
+    return casebook.case_record(case_id, within=case.regions)
+
+
+@question("show blacklist", Right.LOOK)
+def show_blacklist(case: Case, /, *, region: str) -> list[Record]:
+    """Return the region's listed cards, by number; refuse with NotFound a region that is not the actor's."""
+    _check_region(case, region)
+    return casebook.blacklist_record(region)
+
+
+@question("show pushed lists", Right.LOOK)
+def show_pushed_lists(case: Case, /, *, region: str) -> list[Record]:
+    """Return what the region's terminals were given last. Refuses as `show_blacklist`."""
+    _check_region(case, region)
+    return casebook.pushed_lists(region)
+
+
+def _check_region(case: Case, region: str) -> None:
+    if region not in case.regions:
+        raise NotFound(f"no region {region} is on the books")
 
 
 def _check_reach(case: Case, code: str) -> None:

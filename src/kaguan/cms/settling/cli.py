@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Question, Request, asks, changes
+from kaguan.cms.asking.cli import Look, Request, changes, looks
 from kaguan.cms.rules.chip_state import Remedy
 
 
@@ -18,22 +18,22 @@ def case_() -> None:
 @case_.command("list")
 @click.option("--card", "card_no", default="", help="Of this card alone.")
 @click.option("--settled", is_flag=True, help="Those that were settled as well.")
-@asks
-def case_list(question: Question, card_no: str, *, settled: bool) -> None:
-    """Show every open case, oldest first."""
-    from kaguan.cms.casebook import cases
+@looks
+def case_list(look: Look, card_no: str, *, settled: bool) -> None:
+    """Show every open case in reach, oldest first."""
+    from kaguan.cms.services.browsing import list_cases
 
-    question.show(cases(card_no, settled=settled))
+    look.show(list_cases(look.actor, look.request_id, card_no=card_no, settled=settled))
 
 
 @case_.command("show")
 @click.argument("case_id", type=click.UUID)
-@asks
-def case_show(question: Question, case_id: UUID) -> None:
+@looks
+def case_show(look: Look, case_id: UUID) -> None:
     """Show CASE_ID: what chip and books say, when it was seen, and what became of it."""
-    from kaguan.cms.casebook import case_record
+    from kaguan.cms.services.browsing import show_case
 
-    question.show(case_record(case_id))
+    look.show(show_case(look.actor, look.request_id, case_id=case_id))
 
 
 @case_.command("settle")

@@ -1,0 +1,1 @@
+"""The doors to institutions and to those who work there."""
