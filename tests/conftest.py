@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,3 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 PCSC_FOLDER = Path(tempfile.mkdtemp(prefix="kaguan-pcsc-"))
 os.environ["PCSCLITE_CSOCK_NAME"] = str(PCSC_FOLDER / "pcscd.comm")
 atexit.register(shutil.rmtree, PCSC_FOLDER, ignore_errors=True)
+
+
+def pytest_sessionfinish():
+    """Leave no server of this process running: workers of xdist are ended before they come to `atexit`."""
+    if "postgres" in sys.modules:
+        sys.modules["postgres"].remove_all()

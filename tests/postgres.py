@@ -22,6 +22,9 @@ _ROOMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 _SETTINGS = ("-c", "listen_addresses=", "-c", "max_connections=64", "-c", "log_min_messages=fatal")
 
 
+_STARTED: list[Server] = []
+
+
 class Server:
     """A running server; a `durable` one answers a commit when it is on the disk."""
 
@@ -33,7 +36,7 @@ class Server:
         self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
             shutil.chown(self._folder, "postgres")
-        atexit.register(self.remove)
+        _STARTED.append(self)
         # trust: only who may enter the folder reaches the socket
         self._run("initdb", "--pgdata", self._data, "--auth", "trust", "--encoding", "UTF8", "--no-sync")
         self._folder.chmod(0o755)
@@ -84,3 +87,10 @@ def server(*, durable: bool = False) -> Server:
     if not _ROOMS:
         missing("PostgreSQL is not installed: run scripts/debian-packages")
     return Server(durable=durable)
+
+
+@atexit.register
+def remove_all() -> None:
+    """Nothing is left of any server that this process started."""
+    while _STARTED:
+        _STARTED.pop().remove()
