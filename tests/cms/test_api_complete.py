@@ -7,9 +7,14 @@ from pathlib import Path
 
 from cms.routed import asked_over_http, name_of, use_cases
 
-_SCREEN = "a screen's words, for the commands; the web has looking.* and the person's routes"
+SCREENS = "browsing."
+"""What the command line shows in its own words: over the web there are cards, people, requests and books to look at."""
 NOT_OVER_HTTP = {
     "access.second_factor.enrol_second_factor": "the secret is shown to one person, on their administrator's screen",
+    "chip.blacklist.push_blacklist": "a list is signed where the authority's key lies",
+    "chip.cases.hold_against_books": "an outlet's own program reads chips back; a stranger's word opens no case",
+    "order_file.content_of_order": "hands out a file with everybody's data, at the authority's own machine",
+    "order_file.propose_cards": "makes the sheet that such an order begins with",
     "certificates.keys.add_key": "a private key does not travel",
     "outbox.register_endpoint": "neither does the key that is shared with a bank",
     "outbox.take_back_loss": "the outbox asks it, with the bank's own answer",
@@ -20,7 +25,8 @@ NOT_OVER_HTTP = {
 
 
 def test_every_use_case_has_a_route_or_a_reason():
-    assert {name_of(one) for one in use_cases() - asked_over_http()} == set(NOT_OVER_HTTP)
+    lacking = {name_of(one) for one in use_cases() - asked_over_http()}
+    assert {name for name in lacking if not name.startswith(SCREENS)} == set(NOT_OVER_HTTP)
 
 
 def test_every_operation_has_a_name_of_its_own_and_may_be_refused():

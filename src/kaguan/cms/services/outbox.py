@@ -138,7 +138,7 @@ def take_back_loss(case: Case, /, *, notice_id: UUID, why: str) -> TakenBack:
     Refuses, in this order: no such report that was sent and is not settled, no such card, own card.
     """
     sent = Notice.objects.select_for_update().filter(attempts__gt=0, state=NoticeState.WAITING, event__in=REPORTS)
-    notice = sent.filter(notice_id=notice_id).first()
+    notice = sent.filter(notice_id=notice_id, card__region__in=case.regions).first()
     if notice is None:
         raise NotEligible(f"no loss report {notice_id} waits for a bank's answer")
     card = case.card(notice.card.card_no)
