@@ -38,6 +38,7 @@ from kaguan.cms.services import (
     load,
     looking,
     making,
+    misuse,
     order_file,
     purchase,
     requests,
@@ -128,6 +129,7 @@ LISTS = {
     browsing.list_cases,
     deadlines.overdue_orders,
     looking.look_at_cards,
+    misuse.misuse_reports,
     order_file.propose_cards,
 }
 """They name nothing: what they hold is shown with the doors."""

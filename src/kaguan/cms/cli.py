@@ -44,6 +44,7 @@ from kaguan.cms.notifying.cli import outbox
 from kaguan.cms.people.cli import person
 from kaguan.cms.privacy import cli as privacy
 from kaguan.cms.regions.cli import region
+from kaguan.cms.reporting.cli import misuse
 from kaguan.cms.rules.applying import EXCHANGE_REASON_OF, Agent
 from kaguan.cms.rules.care import CARE
 from kaguan.cms.rules.choices import DocumentCopy
@@ -311,7 +312,7 @@ for group, commands in (
     (counter.pin, ending.ON_PINS),
     (counter.replacement, ending.ON_REPLACEMENTS),
     (cms, (region, person, approval, access, activation, certificate, outbox, serve, audit, *safekeeping.COMMANDS)),
-    (cms, (institution, operator, case_, blacklist)),
+    (cms, (institution, operator, case_, blacklist, misuse)),
     (cms, (*counter.GROUPS, *applying.GROUPS, *keeping.GROUPS, *ending.GROUPS, *charging.GROUPS, *ticking.COMMANDS)),
 ):
     for command in commands:

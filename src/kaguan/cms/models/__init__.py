@@ -17,6 +17,7 @@ from kaguan.cms.models.chip_cases import ChipCase
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
 from kaguan.cms.models.making import CardFee, OrderDeadline
+from kaguan.cms.models.misuse import MisuseReport
 from kaguan.cms.models.notices import BankEndpoint, Notice
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.personal import (
@@ -65,6 +66,7 @@ __all__ = [
     "Institution",
     "MachineToken",
     "Merge",
+    "MisuseReport",
     "Notice",
     "OldCardSeen",
     "Operator",

@@ -1,0 +1,1 @@
+"""The door to reports about cards in wrong hands."""
