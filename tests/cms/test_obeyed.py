@@ -252,6 +252,8 @@ def test_a_death_ends_cards_at_once_and_says_what_is_still_to_do(easy, strict):
         assert (gone.cards_ended, gone.demands_open) == (1, still)
 
 
+@pytest.mark.acceptance("S4-1")
+@pytest.mark.acceptance("S4-2")
 @pytest.mark.acceptance("S0-20")
 def test_the_card_stands_for_the_identity_document_where_the_city_says_so(easy, strict):
     strict.says(card_proves_identity=True, approvals_needed=[])

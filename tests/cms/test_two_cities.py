@@ -100,6 +100,28 @@ def test_a_loss_is_released_in_the_one_and_lapses_sooner_in_the_other(qingdao, n
     assert release_loss(teller, uuid4(), card_no="990100002", document=document).application == "1"
 
 
+PROVINCES = [*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82]
+"""GB/T 2260: every province, autonomous region and municipality, and the special administrative regions."""
+
+
+@pytest.mark.acceptance("S1-33")
+def test_every_province_can_be_opened_in_one_database(town):
+    for number in PROVINCES:
+        code = f"{number}0000"
+        text = f'code = "{code}"\nname = "province {number}"\nparent = "000000"\n[[version]]\nvalid_from = 2020-01-01\n'
+        import_regions(town.administrator, uuid4(), texts={f"{code}.toml": f"{text}pin.pin_tries = {number % 5 + 1}"})
+        open_region(town.administrator, uuid4(), code=code, authority=f"A{number}", administrator=f"a{number}")
+    opened = Region.objects.filter(code__in=[f"{number}0000" for number in PROVINCES])
+    assert {place.code: place.rules().pin_tries for place in opened} == {
+        f"{number}0000": number % 5 + 1 for number in PROVINCES
+    }
+    farthest = Actor("a65", "A65")
+    _, teller, _ = settle(farthest, "X", BANK, "990100077", OTHER_CERT_NO)
+    assert report_temporary_loss(teller, uuid4(), card_no="990100077").application == "4"
+    with pytest.raises(NotFound):
+        report_temporary_loss(town.teller, uuid4(), card_no="990100077")
+
+
 def test_to_open_a_city_is_a_right_of_its_own(qingdao, neighbour):
     """Whoever founded the system has it; an administrator of a city that was opened does not, nor a new one here."""
     with pytest.raises(NotAllowed, match="no right to open regions"):
