@@ -18,7 +18,7 @@ from cms.town import BANK, CERT_NO, NAME, return_row
 from cms.web import machine, shown, signed_in_supervisor
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
-from kaguan.cms.models import Activation, Card, CardRequest, Holder, Institution
+from kaguan.cms.models import Activation, Card, CardRequest, Holder, Institution, Operator
 from kaguan.cms.services.requests import check_request
 
 CARD, NEXT = "990100001", "990100002"
@@ -245,10 +245,15 @@ def test_a_card_is_exchanged_and_renewed(clerk, teller, way):
 def test_a_pin_is_cared_for_without_its_digits(town, clerk, teller):
     delivered(clerk, teller)
     cashier, path = machine(town, "cashier"), f"/cards/{CARD}/pin"
-    assert cashier.post(f"{path}/allowance").status_code == 204
+    chip = f"/cards/{CARD}/chip"
+    done(cashier.post(f"{chip}/pin-change"))
+    assert done(cashier.post(f"{chip}/pin-change/done"))["pin"] == "1"
     done(teller.post(f"{path}/change"))
     done(cashier.post(f"{path}/block"))
-    assert refused(cashier.post(f"{path}/allowance")) == "illegal_transition"
+    assert refused(cashier.post(f"{chip}/pin-change")) == "illegal_transition"
+    assert done(teller.post(f"{chip}/pin-unblock", {"document": shown(CERT_NO)}))["pin"] == "1"
+    done(teller.post(f"{chip}/pin/done"))
+    done(cashier.post(f"{path}/block"))
     copied = {"document": {**shown(CERT_NO), "original": False}}
     assert refused(teller.post(f"{path}/reset", copied)) == "not_eligible"
     assert done(teller.post(f"{path}/reset", {"document": shown(CERT_NO)}))["pin"] == "1"
@@ -335,6 +340,9 @@ def test_an_administrator_who_is_signed_in_sets_up(town):
     file = 'code = "990300"\nname = "N"\nparent = "990000"\n[[version]]\nvalid_from = 2020-01-01\npin.pin_tries = 4'
     assert done(admin.post("/regions/files", {"texts": {"990300.toml": file}}))["added"] == 1
     assert refused(admin.post("/regions/files", {"texts": {"x.toml": "code = 1"}})) == "bad_input"
-    done(admin.post("/regions", {"code": "370200", "authority": "QD", "administrator": "qd"}))
+    city = {"code": "370200", "authority": "QD", "administrator": "qd"}
+    assert refused(admin.post("/regions", city)) == "not_allowed"
+    Operator.objects.filter(pk="admin2").update(roles=["administrator", "founder"])
+    done(admin.post("/regions", city))
     for path, body in (("/institutions", {**place, "code": "X"}), ("/operators", {**somebody, "code": "x"})):
         assert refused(machine(town, "clerk").post(path, body)) == "not_allowed"

@@ -54,12 +54,12 @@ def test_a_case_is_listed_shown_and_settled_by_two(kaguan, tmp_path):
 def test_chip_and_card_are_locked_and_unlocked(kaguan, tmp_path):
     in_hand(kaguan, tmp_path, CARD)
     kaguan("card", "activate", *DOCUMENT, card=CARD)
-    assert values(kaguan("card", "lock-chip", "--reason", "2", card=CARD, who=CLERK))["application"] == "3"
+    assert values(kaguan("card", "lock-chip", "--reason", "2", card=CARD, who=CLERK))["application"] == "3 LOCKED"
     assert values(kaguan("card", "read", card=CARD))["chip"] == "blocked"
-    assert values(kaguan("card", "unlock-chip", card=CARD, who=CLERK))["application"] == "1"
+    assert values(kaguan("card", "unlock-chip", card=CARD, who=CLERK))["application"] == "1 NORMAL"
     for _ in range(3):
         kaguan("pin", "change", card=CARD, pins=["999999", "246810"], code=3)
-    assert values(kaguan("pin", "restore", *DOCUMENT, card=CARD))["pin"] == "0"
+    assert values(kaguan("pin", "restore", *DOCUMENT, card=CARD))["pin"] == "0 INITIAL"
     assert values(kaguan("pin", "tries", card=CARD))["pin_tries_left"] == "3"
 
 
@@ -72,7 +72,7 @@ def test_a_card_that_nobody_can_read_is_registered(kaguan):
         *("--issue-date", "2026-02-03", "--valid-until", "2036-01-05"),
         who=CLERK,
     )
-    assert values(kaguan(*unreadable))["application"] == "9"
+    assert values(kaguan(*unreadable))["application"] == "9 CANCELLED"
 
 
 def test_a_terminal_is_pushed_a_list_and_takes_it_once(kaguan, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -91,7 +91,7 @@ def recover_transfers(counter, card):
         desk = counter.pharmacy if row["kind"] == "purchase" else counter.outlet
         recover = desk.recover_purchase if row["kind"] == "purchase" else desk.recover_load
         with suppress(KaguanError):
-            recover(card, row["transfer"], FIRST_PIN)
+            recover(card, UUID(row["transfer"]), FIRST_PIN)
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS)

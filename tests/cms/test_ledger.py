@@ -197,6 +197,8 @@ GUARDED = [
     "cms_approvaldecision",
     "cms_merge",
     "cms_verifierverdict",
+    "cms_blacklistchange",
+    "cms_blacklistpush",
 ]
 
 

@@ -252,5 +252,4 @@ def test_whatever_is_asked_cards_keep_to_their_tables(town):
         roles=[Role.AUTHORITY_SUPERVISOR.value, Role.AUTHORITY_CLERK.value]
     )
     run_state_machine_as_test(Lives, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
-    reached = set(CardEvent.objects.values_list("event", flat=True))
-    assert reached >= {"order", "receive", "hand_over", "activate"}
+    assert CardEvent.objects.values("event").distinct().count() > 5

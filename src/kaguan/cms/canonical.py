@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ def _plain(value: object) -> Any:
         return value.value
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, UUID):
+    if isinstance(value, UUID | Decimal):
         return str(value)
     if isinstance(value, Secret):
         return "secret"  # all secrets are alike here: a hash of one would help to guess it

@@ -18,6 +18,7 @@ DESCRIPTION = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").r
 ROOT = "/api/v1"
 
 Names = Mapping[str, Any]
+"""What path, headers and body call things; `path x` is what `x` means in a path alone."""
 Change = Callable[[tuple[str, ...], Any], Any]
 """Another value for the field at that place in the body."""
 
@@ -44,7 +45,7 @@ class Operation:
     def ask(self, caller: Caller, names: Names, *, change: Change | None = None, **headers: str):
         """The answer to a request that names these things."""
         meant = self.named(names)
-        path = re.sub(r"{(\w+)}", lambda place: str(meant[place[1]]), self.path)
+        path = re.sub(r"{(\w+)}", lambda place: str(meant.get(f"path {place[1]}") or meant[place[1]]), self.path)
         more = {name: str(meant[name]) for name in self.headers & meant.keys()}
         if self.method == "get":
             return caller.get(path, **more, **headers)

@@ -8,14 +8,16 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
+from cms.certificates import issue, sign_with
 from cms.crowd import citizen_number, enrolled
 from cms.evidence import employ
 from cms.neighbours import EVERY_ROLE
-from cms.town import CERT_NO, Town
+from cms.town import CERT_NO, TERMINAL, Town, shown
 from cms.web import Caller, machine
 from cms.wishes import SECOND, checked
 from cms.wishes import enrol as known
 from kaguan.cms.models import Guardian, Holder, Institution, MachineToken, Operator
+from kaguan.cms.rules.activation import ChipRecord
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
@@ -24,11 +26,14 @@ from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.services.access.sessions import open_session
 from kaguan.cms.services.approvals.asking import ask_cancellation
 from kaguan.cms.services.departures import register_departure
+from kaguan.cms.services.issue import activate
+from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.people.enrolment import enrol
 from kaguan.cms.services.people.guardians import register_guardian
 from kaguan.cms.services.temporary import issue_temporary_card
 
 CARD = "990100001"
+CHIP = ChipRecord(2, "310,990101", "310,990100")
 PLAIN = {"facts": {"phone": "19900000000"}, "wanted": {"name": "测试人丙"}, "source": "10.0.0.7", "days": 30}
 """What every request may say, whomever it is about."""
 
@@ -43,6 +48,17 @@ def our_things(town: Town) -> Mapping[str, Any]:
         town.teller, uuid4(), temporary_card_no=slip, document=Document("01", SECOND.cert_no, original=True)
     )
     machine(town, "cashier")
+    signing = sign_with(town)
+    certificate_id = issue(town)
+    town.credit()
+    load_id, activation_id = uuid4(), uuid4()
+    begin_load(town.teller, load_id, card_no=CARD, amount_fen=7, purse_before_fen=0, online_sequence=0, **TERMINAL)
+    half_way = enrolled(town, serial=7)
+    owner = Holder.objects.get(pk=half_way)
+    town.order("990100003", owner.cert_no, owner.name)
+    town.receive("990100003", owner.cert_no, owner.name)
+    town.hand_over("990100003", owner.cert_no)
+    activate(town.teller, activation_id, card_no="990100003", document=shown(owner.cert_no), chip=CHIP)
     child = enrol(town.clerk, uuid4(), cert_type="01", cert_no=citizen_number(_birthday()), name="童", facts={})
     mother = Document("01", citizen_number(serial=4), original=True)
     register_guardian(
@@ -66,6 +82,15 @@ def our_things(town: Town) -> Mapping[str, Any]:
         "card_request_id": card_request_id,
         "approval_id": approval_id,
         "departure_id": departure_id,
+        "certificate_id": certificate_id,
+        "key_id": signing,
+        "load_id": load_id,
+        "purchase_id": load_id,
+        "activation_id": activation_id,
+        "fee_id": load_id,
+        "reconciliation_id": load_id,
+        "transfer_id": load_id,
+        "path code": "CLINIC-1",
         "token_id": MachineToken.objects.get().pk,
         "operator": "cashier",
         "taker": "teller2",
@@ -92,6 +117,15 @@ def nobodys_things() -> Mapping[str, Any]:
         "card_request_id": UUID(int=777),
         "approval_id": UUID(int=778),
         "departure_id": UUID(int=779),
+        "certificate_id": UUID(int=781),
+        "key_id": "A" * 43,
+        "load_id": UUID(int=782),
+        "purchase_id": UUID(int=782),
+        "activation_id": UUID(int=783),
+        "fee_id": UUID(int=782),
+        "reconciliation_id": UUID(int=782),
+        "transfer_id": UUID(int=782),
+        "path code": "NOWHERE",
         "token_id": UUID(int=780),
         "operator": "nonesuch",
         "taker": "nonesuch",

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection
-from kaguan.cms.auditing.signing import make_key
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms import audit
@@ -19,6 +18,7 @@ from kaguan.cms.auditing.checkpoints import make_checkpoint, read_checkpoints, v
 from kaguan.cms.cli import cms
 from kaguan.cms.models import AuditEntry
 from kaguan.cms.rules.refusals import ProofFailed
+from kaguan.cms.signing import make_key
 
 pytestmark = pytest.mark.slow
 
