@@ -33,7 +33,9 @@ def pytest_generate_tests(metafunc):
     if "django_db_setup" not in metafunc.fixturenames:
         metafunc.fixturenames.append("django_db_setup")
     only = metafunc.definition.get_closest_marker("only_on")
-    metafunc.parametrize("django_db_setup", only.args if only else KINDS, indirect=True, scope="session")
+    # the quick tests are those that need no database
+    kinds = [pytest.param(kind, marks=pytest.mark.slow) for kind in (only.args if only else KINDS)]
+    metafunc.parametrize("django_db_setup", kinds, indirect=True, scope="session")
 
 
 def move_to(database):

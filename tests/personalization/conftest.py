@@ -9,7 +9,7 @@ import pytest
 from postgres import server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     return str(tmp_path / "bureau.sqlite") if request.param == "sqlite" else server().new_database()

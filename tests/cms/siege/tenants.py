@@ -48,17 +48,6 @@ def our_things(town: Town) -> Mapping[str, Any]:
         town.teller, uuid4(), temporary_card_no=slip, document=Document("01", SECOND.cert_no, original=True)
     )
     machine(town, "cashier")
-    signing = sign_with(town)
-    certificate_id = issue(town)
-    town.credit()
-    load_id, activation_id = uuid4(), uuid4()
-    begin_load(town.teller, load_id, card_no=CARD, amount_fen=7, purse_before_fen=0, online_sequence=0, **TERMINAL)
-    half_way = enrolled(town, serial=7)
-    owner = Holder.objects.get(pk=half_way)
-    town.order("990100003", owner.cert_no, owner.name)
-    town.receive("990100003", owner.cert_no, owner.name)
-    town.hand_over("990100003", owner.cert_no)
-    activate(town.teller, activation_id, card_no="990100003", document=shown(owner.cert_no), chip=CHIP)
     child = enrol(town.clerk, uuid4(), cert_type="01", cert_no=citizen_number(_birthday()), name="童", facts={})
     mother = Document("01", citizen_number(serial=4), original=True)
     register_guardian(
@@ -82,14 +71,7 @@ def our_things(town: Town) -> Mapping[str, Any]:
         "card_request_id": card_request_id,
         "approval_id": approval_id,
         "departure_id": departure_id,
-        "certificate_id": certificate_id,
-        "key_id": signing,
-        "load_id": load_id,
-        "purchase_id": load_id,
-        "activation_id": activation_id,
-        "fee_id": load_id,
-        "reconciliation_id": load_id,
-        "transfer_id": load_id,
+        **half_done_things(town),
         "path code": "CLINIC-1",
         "token_id": MachineToken.objects.get().pk,
         "operator": "cashier",
@@ -101,6 +83,21 @@ def our_things(town: Town) -> Mapping[str, Any]:
         "Holder-Session": "A" * 43,
         **PLAIN,
     }
+
+
+def half_done_things(town: Town) -> Mapping[str, Any]:
+    """A certificate, and what is on its way: a load, and the activation of another person's card."""
+    key_id, certificate_id = sign_with(town), issue(town)
+    town.credit()
+    load_id, activation_id = uuid4(), uuid4()
+    begin_load(town.teller, load_id, card_no=CARD, amount_fen=7, purse_before_fen=0, online_sequence=0, **TERMINAL)
+    owner = Holder.objects.get(pk=enrolled(town, serial=7))
+    town.order("990100003", owner.cert_no, owner.name)
+    town.receive("990100003", owner.cert_no, owner.name)
+    town.hand_over("990100003", owner.cert_no)
+    activate(town.teller, activation_id, card_no="990100003", document=shown(owner.cert_no), chip=CHIP)
+    of_money = dict.fromkeys(("load_id", "purchase_id", "fee_id", "reconciliation_id", "transfer_id"), load_id)
+    return {"key_id": key_id, "certificate_id": certificate_id, "activation_id": activation_id, **of_money}
 
 
 def nobodys_things() -> Mapping[str, Any]:
