@@ -12,7 +12,7 @@ from cms.web import PROGRAMS, machine, served
 pytestmark = pytest.mark.slow
 
 CARD = "990100001"
-SECONDS = "40"
+SECONDS = "25"
 
 
 @pytest.mark.only_on("sqlite")

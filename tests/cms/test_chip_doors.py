@@ -33,7 +33,7 @@ def test_a_case_is_listed_shown_and_settled_by_two(kaguan, tmp_path):
     with FileCard(tmp_path / f"{CARD}.card") as card:
         behind_the_rules(counter, "load", card, 700, booked=False)
     assert values(kaguan("card", "read", card=CARD))["open_cases"] == "purse"
-    (case,) = json.loads(kaguan("case", "list", "--card", CARD, "--json"))
+    (case,) = json.loads(kaguan("case", "list", "--card-no", CARD, "--json"))
     assert (case["books"], case["chip"], case["more_fen"]) == ("10000 fen", "10700 fen", 700)
     assert (case["operator"], case["institution"]) == TELLER
     words = ("case", "settle", case["case"], "--remedy", "books follow the chip", "--reason", "journal, line 7")

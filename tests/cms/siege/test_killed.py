@@ -49,11 +49,31 @@ def once_and_for_all(wish):
     verify_books()
 
 
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
-def test_a_killed_use_case_is_done_or_not_done(lasting_town, case):
-    wish = wish_of(case, lasting_town, REQUEST)
+HALVES = {"sqlite": CASES[::2], "postgresql": CASES[1::2]}
+"""Each use case dies on one of the two; the soak has each on both, and at every statement."""
+
+
+def name_of(case):
+    return NAMES[CASES.index(case)]
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("case", HALVES["sqlite"], ids=name_of)
+def test_a_use_case_killed_over_a_file_is_done_or_not_done(lasting_town, case):
+    done_or_not_done(lasting_town, case)
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize("case", HALVES["postgresql"], ids=name_of)
+def test_a_use_case_killed_over_a_server_is_done_or_not_done(lasting_town, case):
+    done_or_not_done(lasting_town, case)
+
+
+def done_or_not_done(town, case):
+    """Killed at drawn statements and before its commit it never was; killed after it, it was."""
+    wish = wish_of(case, town, REQUEST)
     statements = statements_of(wish)
-    dice = Random(f"{NAMES[CASES.index(case)]} 1")
+    dice = Random(f"{name_of(case)} 1")
     moments = dice.sample(range(1, statements + 1), min(MOMENTS - 1, statements))
     nothing_is_left_of_it(wish, [*moments, BEFORE_COMMIT])
     once_and_for_all(wish)

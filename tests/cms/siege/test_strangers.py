@@ -216,6 +216,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=str)
 def test_no_value_of_any_field_is_more_than_a_value(town, operation):
     ours = our_things(town)

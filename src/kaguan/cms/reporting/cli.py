@@ -26,7 +26,7 @@ def misuse_report(request: Request, card_no: str, what: str) -> None:
 
 
 @misuse.command("list")
-@click.option("--card", "card_no", default="", help="About this card alone.")
+@click.option("--card-no", default="", help="About this card alone.")
 @looks
 def misuse_list(look: Look, card_no: str) -> None:
     """Show the reports about cards in reach, newest first."""

@@ -16,7 +16,7 @@ def case_() -> None:
 
 
 @case_.command("list")
-@click.option("--card", "card_no", default="", help="Of this card alone.")
+@click.option("--card-no", default="", help="Of this card alone.")
 @click.option("--settled", is_flag=True, help="Those that were settled as well.")
 @looks
 def case_list(look: Look, card_no: str, *, settled: bool) -> None:
