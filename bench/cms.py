@@ -32,12 +32,11 @@ def found_bench(database: str, holders: int) -> float:
     from kaguan.cms.store import open_store
 
     open_store(database)
-    from kaguan.cms.rules.regions import DEFAULT_REGION
     from kaguan.cms.rules.rights import Role
     from kaguan.cms.services.sampling import add_sample
     from kaguan.cms.services.set_up import found, register_operator
 
-    admin = found(uuid4(), region_code="990100", region=DEFAULT_REGION, authority="SSB", administrator="admin")
+    admin = found(uuid4(), region_code="990100", authority="SSB", administrator="admin")
     register_operator(admin, uuid4(), code="clerk", name="clerk", institution="SSB", roles=[Role.AUTHORITY_CLERK])
     started = time.perf_counter()
     add_sample(admin, uuid4(), holders=holders)
@@ -53,7 +52,7 @@ def found_bench(database: str, holders: int) -> float:
     return rate
 
 
-def bare(client: int) -> None:
+def bare(client: int, _turn: int, _clients: int) -> None:
     """One insert and one update, committed."""
     from django.db import connection, transaction
 
@@ -76,23 +75,24 @@ def use_case(client: int, turn: int, clients: int) -> None:
 
 
 def client_loop(database: str, client: int, clients: int, seconds: float, gate, counts) -> None:
-    """Work until the time is over, first bare and then with use cases; the counts go into the queue."""
+    """Work until the time is over, first bare and then with use cases; the counts go into the queue, None if it failed."""
     from kaguan.cms.store import open_store
 
-    open_store(database)
-    done, turn = [], 0
-    for kind in ("bare", "use case"):
-        gate.wait()
-        count, ends = 0, time.perf_counter() + seconds
-        while time.perf_counter() < ends:
-            if kind == "bare":
-                bare(client)
-            else:
-                use_case(client, turn, clients)
-                turn += 1
-            count += 1
-        done.append(count)
-    counts.put(done)
+    try:
+        open_store(database)
+        done = []
+        for kind in (bare, use_case):
+            gate.wait()
+            count, ends = 0, time.perf_counter() + seconds
+            while time.perf_counter() < ends:
+                kind(client, count, clients)
+                count += 1
+            done.append(count)
+        counts.put(done)
+    except BaseException:
+        gate.abort()
+        counts.put(None)
+        raise
 
 
 def rates(database: str, clients: int, seconds: float) -> tuple[float, float]:
@@ -106,6 +106,8 @@ def rates(database: str, clients: int, seconds: float) -> tuple[float, float]:
     done = [counts.get() for _ in workers]
     for worker in workers:
         worker.join()
+    if None in done:
+        raise SystemExit("a client failed: what it said stands above")
     return sum(bare for bare, _ in done) / seconds, sum(asked for _, asked in done) / seconds
 
 

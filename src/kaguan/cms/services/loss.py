@@ -108,7 +108,7 @@ def release_loss(
 
 
 def _bank_comes_along(case: Case, card: Card) -> bool:
-    at_own_bank = case.institution.bank_code == card.bank_code
+    at_own_bank = bool(card.bank_code) and case.institution.bank_code == card.bank_code
     return takes_bank_along(card.region.rules().bank_loss, at_own_bank=at_own_bank)
 
 
