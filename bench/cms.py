@@ -75,7 +75,7 @@ def use_case(client: int, turn: int, clients: int) -> None:
 
 
 def client_loop(database: str, client: int, clients: int, seconds: float, gate, counts) -> None:
-    """Work until the time is over, first bare and then with use cases; the counts go into the queue, None if it failed."""
+    """Work until the time is over, first bare and then with use cases; the counts go into the queue, or None."""
     from kaguan.cms.store import open_store
 
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from threading import Event
+from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from cms.test_race import at_once
@@ -16,9 +18,11 @@ from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.rules.production import Production
 from kaguan.cms.rules.refusals import MayNotHaveCard, RuleBroken
+from kaguan.cms.services.chip.blacklist import blacklist_of, push_blacklist
 from kaguan.cms.services.clock_run import run_day
 from kaguan.cms.services.custody import offer_cards, place_card, refuse_cards, take_cards
 from kaguan.cms.services.issue import hand_over
+from kaguan.cms.services.listing import follow_blacklist
 from kaguan.cms.services.lock import seal
 from kaguan.cms.services.loss import report_formal_loss, report_temporary_loss
 from kaguan.cms.services.requests import apply
@@ -26,6 +30,8 @@ from kaguan.cms.services.requests import apply
 pytestmark = pytest.mark.slow
 
 CARD = "990100001"
+PEOPLE = ("990101199003070017", "990101198811110028")
+TERMINAL_NO = "000000000001"
 
 
 def test_a_person_has_one_open_request_however_many_ask(lasting_town):
@@ -108,3 +114,29 @@ def test_two_clocks_and_a_holder_leave_one_story(lasting_town, attempt):
     told = CardEvent.objects.filter(axis="application").order_by("id").exclude(event="report_temporary_loss")
     steps = list(told.values_list("event", flat=True))
     assert steps in (["activate", "lapse", "report_formal_loss"], ["activate", "report_formal_loss"])
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_list_waits_for_the_changes_below_its_number(lasting_town):
+    town = lasting_town
+    first, second = (town.active_card(f"99010000{n}", cert_no) for n, cert_no in enumerate(PEOPLE, start=1))
+    written, made = Event(), Event()
+
+    def slow_report():
+        with transaction.atomic():
+            card = Card.objects.get(pk=first)
+            card.application = Application.LOCKED
+            follow_blacklist(card, Application.NORMAL, reason="", at=timezone.now())
+            written.set()
+            return made.wait(0.5)
+
+    def quick_report_and_list():
+        written.wait()
+        report_temporary_loss(town.hotline, uuid4(), card_no=second)  # has the higher number, and is there first
+        push = push_blacklist(town.clerk, uuid4(), terminal_no=TERMINAL_NO, institution="PHARMACY-1")
+        made.set()
+        return push
+
+    early, push = at_once(slow_report, quick_report_and_list)
+    assert not early
+    assert len(blacklist_of(UUID(push.push_id)).cards) == 2

@@ -5,7 +5,7 @@ Law. The guard is the database's own: a trigger for each verb that would change 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Final
 
@@ -16,6 +16,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 from django.db.utils import NotSupportedError
 
+_Step = Callable[[StateApps, BaseDatabaseSchemaEditor], None]
 _VERBS: Final = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 _FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION kaguan_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -26,13 +27,20 @@ $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$
 def guarded(*tables: str) -> Operation:
     """Return the step of a migration that leaves the tables append-only; they exist by then."""
 
-    def add(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        add_guards(schema_editor.connection, tables)
+    return migrations.RunPython(_adding(tables), _dropping(tables))
 
-    def drop(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        drop_guards(schema_editor.connection, tables)
 
-    return migrations.RunPython(add, drop)
+def unguarded(*tables: str) -> Operation:
+    """Return the step of a migration that leaves the tables open to change, until a later one guards them again."""
+    return migrations.RunPython(_dropping(tables), _adding(tables))
+
+
+def _adding(tables: Sequence[str]) -> _Step:
+    return lambda _apps, schema_editor: add_guards(schema_editor.connection, tables)
+
+
+def _dropping(tables: Sequence[str]) -> _Step:
+    return lambda _apps, schema_editor: drop_guards(schema_editor.connection, tables)
 
 
 def add_guards(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
-"""The blacklist of cards (黑名单): each change under the next number of its region, and what terminals were given.
+"""The blacklist of cards (黑名单): each change under a number of its own, and what terminals were given.
 
 Law. A change of the list is written in the transaction that is its cause.
+Law. Numbers rise in each region, and a list made up to a number has everything below it. They may leave gaps.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ class BlacklistChange(models.Model):
     """A card came onto its region's list, left it (cause `unlocked`), or stands there for another cause."""
 
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    sequence: Whole = models.BigIntegerField()
+    sequence: Whole = models.BigAutoField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="blacklist_changes")
     cause: Text = models.CharField(max_length=20)
     at: Moment = models.DateTimeField()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["region", "sequence"], name="each_blacklist_number_once"),)
+        indexes = (models.Index(fields=["region", "sequence"], name="changes_of_a_region"),)
 
 
 class BlacklistPush(models.Model):

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import connection
+
+from kaguan.cms.compiled import insert
 from kaguan.cms.models import BlacklistChange, Card, Region
 from kaguan.cms.rules.blacklist import listed_for
 from kaguan.cms.rules.terms import BlacklistCause
 
 
 def follow_blacklist(card: Card, before: str, *, reason: str, at: datetime) -> None:
-    """Leave the change under the next number of the card's region, where the step of its application made one.
+    """Leave the change on the list of the card's region, where the step of its application made one.
 
-    The region's row is locked until the transaction ends, so numbers come in the order in which they count.
+    Changes do not wait for each other: only a list that is being made, and it for them (`last_number`).
     """
     cause = listed_for(card.application, reason)
     if cause is listed_for(before):
         return
-    region = Region.objects.select_for_update(no_key=True).get(pk=card.region.pk)
-    BlacklistChange.objects.create(
-        region=region,
-        sequence=newest_number(region.code) + 1,
-        card=card,
-        cause=cause or BlacklistCause.UNLOCKED,
-        at=at,
-    )
+    if connection.vendor == "postgresql":
+        # before the change has its number: a list with a higher one would miss it
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM cms_region WHERE code = %s FOR KEY SHARE", [card.region.pk])
+    insert(BlacklistChange(region=card.region, card=card, cause=cause or BlacklistCause.UNLOCKED, at=at))
 
 
-def newest_number(region_code: str) -> int:
-    """Return the number of the region's newest change, 0 before the first."""
-    newest = BlacklistChange.objects.filter(region=region_code).order_by("-sequence").first()
-    return newest.sequence if newest else 0
+def last_number(region_code: str) -> int:
+    """Return the number of the region's last change, 0 before the first; all below it are committed.
+
+    Until the transaction ends nothing joins the list.
+    """
+    Region.objects.select_for_update().get(pk=region_code)
+    last = BlacklistChange.objects.filter(region=region_code).order_by("-sequence").first()
+    return last.sequence if last else 0

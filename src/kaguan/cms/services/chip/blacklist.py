@@ -15,7 +15,7 @@ from kaguan.cms.rules.refusals import NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.terms import BlacklistCause
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.listing import newest_number
+from kaguan.cms.services.listing import last_number
 from kaguan.cms.services.use_case import use_case
 from kaguan.terminal.blacklist import Blacklist
 
@@ -50,7 +50,7 @@ def push_blacklist(case: Case, /, *, terminal_no: str, whole: bool = False, inst
         push_id=case.request_id,
         terminal=terminal,
         since=0 if whole or last is None else last.sequence,
-        sequence=newest_number(region),
+        sequence=last_number(region),
         operator=case.operator.code,
         at=case.at,
     )
