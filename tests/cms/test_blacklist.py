@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import DatabaseError, transaction
+from django.core.management.color import no_style
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from card.cards import PROFILE
 from card.modules import MODULE_TERMINAL, module
@@ -15,7 +18,7 @@ from cms.counter import CARD, FIRST_PIN, Counter
 from cms.neighbours import neighbour_at
 from cms.town import EXPIRES, shown
 from kaguan.cms.casebook import blacklist_record, pushed_lists
-from kaguan.cms.models import BlacklistChange, Card, ChipCase
+from kaguan.cms.models import BlacklistChange, BlacklistPush, Card, ChipCase
 from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
@@ -159,6 +162,32 @@ def test_numbers_rise_and_a_card_stands_there_once(town):
     numbers = [change[0] for change in changes]
     assert numbers == sorted(set(numbers))
     assert [row["cause"] for row in blacklist_record("990100")] == ["cancelled"]
+
+
+@pytest.mark.slow
+def test_what_terminals_were_given_before_counts_by_the_new_numbers(lasting_town):
+    town = lasting_town
+    first, second = town.active_card(), town.active_card("990100002", "990101199003070025", "测试人乙")
+    report_temporary_loss(town.hotline, uuid4(), card_no=first)
+    pushed(town)
+    MigrationExecutor(connection).migrate([("cms", "0013_misuse")])
+    executor = MigrationExecutor(connection)
+    before = executor.loader.project_state([("cms", "0013_misuse")]).apps
+    of_card = {"region_id": "990100", "card_id": first, "at": timezone.now()}
+    before.get_model("cms", "BlacklistChange").objects.create(id=50, sequence=2, cause="locked", **of_card)
+    of_terminal = {"terminal_id": MODULE_TERMINAL, "operator": "clerk", "at": timezone.now()}
+    before.get_model("cms", "BlacklistPush").objects.create(push_id=uuid4(), since=1, sequence=2, **of_terminal)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    assert list(BlacklistPush.objects.order_by("at").values_list("sequence", flat=True))[-1] == 50
+    with connection.cursor() as cursor:
+        for line in connection.ops.sequence_reset_sql(no_style(), [BlacklistChange]):
+            cursor.execute(line)
+    report_temporary_loss(town.hotline, uuid4(), card_no=second)
+    push = push_blacklist(town.clerk, uuid4(), terminal_no=MODULE_TERMINAL)
+    assert (push.since, push.sequence) == (50, 51)
+    assert len(blacklist_of(UUID(push.push_id)).cards) == 1
+    with pytest.raises(DatabaseError, match="append-only"):
+        BlacklistChange.objects.all().delete()
 
 
 def test_a_refused_step_lists_nobody(town):

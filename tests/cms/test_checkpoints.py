@@ -38,7 +38,7 @@ def rewrite_from(sequence):
             entry.operator = "nobody"
         else:
             entry.previous_hash = head
-        entry.hash = head = audit._hash(entry)
+        entry.hash = head = audit._hash(vars(entry))
         entry.save()
 
 

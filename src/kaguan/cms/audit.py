@@ -13,14 +13,13 @@ Cutting off the newest lines leaves a sound shorter chain: signed checkpoints ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
 
 from kaguan.cms.canonical import fingerprint
 from kaguan.cms.compiled import Compiled, insert
@@ -51,6 +50,17 @@ _NEWEST: Final[Compiled[tuple[int, str]]] = Compiled(
     below=int,
 )
 
+_CHAINED: Final = (
+    "sequence",
+    "at",
+    "operator",
+    "institution",
+    "action",
+    "request_id",
+    "outcome",
+    "detail",
+    "previous_hash",
+)
 _NUMBERS: Final = frozenset({"cert_no", "phone", "bank_card_no"})
 _SECRETS: Final = frozenset({"pin", "tac", "mac", "key", "password"})
 
@@ -86,24 +96,27 @@ class LaneHead(NamedTuple):
 _NOTHING_YET: Final = LaneHead(0, 0, FIRST_HASH)
 
 
-def append(line: AuditLine, *, together_with: Model | None = None) -> AuditEntry:
-    """Leave the line at the end of a lane, and the other row in its table; call it last inside the transaction."""
+def append(line: AuditLine, *, together_with: Callable[..., Any] | None = None) -> int:
+    """Leave the line at the end of a lane, and return its sequence; call it last inside the transaction.
+
+    `together_with` leaves another row: it is an `insert` that awaits nothing but what it is to return.
+    """
     lane = _take_lane(together_with)
-    newest = _NEWEST.first(above=lane * LANE_SIZE, below=(lane + 1) * LANE_SIZE)
-    entry = AuditEntry(
-        sequence=newest[0] + 1 if newest else lane * LANE_SIZE + 1,
-        at=line.at,
-        operator=line.operator[:20],
-        institution=line.institution[:20],
-        action=line.action,
-        request_id=line.request_id,
-        outcome=line.outcome,
-        detail=_clean(line.detail),
-        previous_hash=newest[1] if newest else FIRST_HASH,
-    )
-    entry.hash = _hash(entry)
-    insert(entry)
-    return entry
+    first = (lane * LANE_SIZE, FIRST_HASH)
+    newest, previous_hash = _NEWEST.first(above=lane * LANE_SIZE, below=(lane + 1) * LANE_SIZE) or first
+    content: dict[str, Any] = {
+        "sequence": newest + 1,
+        "at": line.at,
+        "operator": line.operator[:20],
+        "institution": line.institution[:20],
+        "action": line.action,
+        "request_id": line.request_id,
+        "outcome": line.outcome,
+        "detail": _clean(line.detail),
+        "previous_hash": previous_hash,
+    }
+    insert(AuditEntry, **content, hash=_hash(content))
+    return newest + 1
 
 
 def place_of(sequence: int) -> str:
@@ -149,7 +162,7 @@ def checked(entries: Iterable[AuditEntry], *, after: LaneHead = _NOTHING_YET) ->
             raise ProofFailed(
                 f"audit entry {place_of(expected)} is missing: the log goes on with entry {place_of(entry.sequence)}"
             )
-        if entry.previous_hash != head or entry.hash != _hash(entry):
+        if entry.previous_hash != head or entry.hash != _hash(vars(entry)):
             raise ProofFailed(f"audit entry {place_of(entry.sequence)} ({entry.action}) is not what was written")
         place, head = place + 1, entry.hash
         yield entry
@@ -163,13 +176,13 @@ def head_of(lanes: list[LaneHead]) -> ChainHead:
     return ChainHead(entries, fingerprint([list(lane) for lane in lanes]))
 
 
-def _take_lane(row: Model | None) -> int:
-    """Return a lane that nobody else writes to before this transaction has ended; leave the row in its table."""
+def _take_lane(leave_row: Callable[..., Any] | None) -> int:
+    """Return a lane that nobody else writes to before this transaction has ended; the row is left."""
     if connection.vendor != "postgresql":
-        if row is not None:
-            insert(row)
+        if leave_row is not None:
+            leave_row()
         return 0
-    lane = insert(row, returning=_FREE_LANE) if row is not None else _asked(f"SELECT {_FREE_LANE}")
+    lane = leave_row(returning=_FREE_LANE) if leave_row is not None else _asked(f"SELECT {_FREE_LANE}")
     return int(_asked(_WAIT_FOR_LANE) if lane is None else lane)
 
 
@@ -179,20 +192,9 @@ def _asked(statement: str) -> Any:
         return cursor.fetchone()[0]
 
 
-def _hash(entry: AuditEntry) -> str:
-    return fingerprint(
-        {
-            "sequence": entry.sequence,
-            "at": entry.at.astimezone(UTC).isoformat(),
-            "operator": entry.operator,
-            "institution": entry.institution,
-            "action": entry.action,
-            "request_id": entry.request_id,
-            "outcome": entry.outcome,
-            "detail": entry.detail,
-            "previous_hash": entry.previous_hash,
-        }
-    )
+def _hash(content: Mapping[str, Any]) -> str:
+    """Return what chains a line with this content, its hash left aside, to the lines before."""
+    return fingerprint({**{name: content[name] for name in _CHAINED}, "at": content["at"].astimezone(UTC).isoformat()})
 
 
 def _clean(detail: Mapping[str, object]) -> dict[str, object]:

@@ -22,9 +22,12 @@ class Migration(migrations.Migration):
 
     operations = [
         unguarded(*TABLES),
-        migrations.RunSQL(RENUMBER.format(column="since")),
-        migrations.RunSQL(RENUMBER.format(column="sequence")),
+        migrations.RunSQL(RENUMBER.format(column="since"), migrations.RunSQL.noop),
+        migrations.RunSQL(RENUMBER.format(column="sequence"), migrations.RunSQL.noop),
         migrations.RemoveConstraint(model_name="blacklistchange", name="each_blacklist_number_once"),
+        # what follows counts on the way back only: no number is twice when the constraint returns
+        migrations.RunSQL(migrations.RunSQL.noop, "UPDATE cms_blacklistchange SET sequence = id"),
+        migrations.AlterField(model_name="blacklistchange", name="sequence", field=models.BigIntegerField(default=0)),
         migrations.RemoveField(model_name="blacklistchange", name="sequence"),
         migrations.RenameField(model_name="blacklistchange", old_name="id", new_name="sequence"),
         migrations.AlterField(

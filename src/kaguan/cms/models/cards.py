@@ -38,7 +38,8 @@ class Card(models.Model):
     atr: Text = models.CharField(max_length=66, blank=True)
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="cards")
     holder_id: int
-    region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
+    # the indexes by application begin with the region
+    region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT, db_index=False)
     order: models.ForeignKey[CardOrder, CardOrder] = models.ForeignKey(CardOrder, models.PROTECT, related_name="cards")
     bank_code: Text = models.CharField(max_length=15)
     bank_card_no: Text = models.CharField(max_length=20, blank=True)

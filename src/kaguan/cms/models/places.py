@@ -21,20 +21,17 @@ class Region(models.Model):
 
     code: Text = models.CharField(max_length=6, primary_key=True)
 
-    _kept: dict[date, RegionRules] | None = None
+    _kept: tuple[date, str] | None = None
 
-    def keep_rules(self) -> None:
-        """Leave the rules as they are read from now on: for one that lives no longer than a request."""
-        self._kept = {}
+    def keep_rules(self, on: date, stamp: str) -> None:
+        """Leave that day as today, with the rules that this stamp tells (`stamps_of`): for as long as a request."""
+        self._kept = (on, stamp)
 
     def rules(self, on: date | None = None) -> RegionRules:
         """Return the rules in force on that day, today when none is given."""
-        day = on or timezone.localdate()
-        if self._kept is None:
-            return rules_of_day(self.code, day).rules
-        if day not in self._kept:
-            self._kept[day] = rules_of_day(self.code, day).rules
-        return self._kept[day]
+        if self._kept is not None and on in (None, self._kept[0]):
+            return rules_of_day(self.code, *self._kept).rules
+        return rules_of_day(self.code, on or timezone.localdate()).rules
 
 
 class Institution(models.Model):

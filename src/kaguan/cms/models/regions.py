@@ -6,12 +6,14 @@ rules already: what held on a day can be told for ever.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.db import models
-from django.db.models import Count, Max, Value
+from django.db.models import CharField, Count, Max, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from kaguan.cms.compiled import Compiled
 from kaguan.cms.rules.layers import Layer, RulesOfDay, line_of, resolve
@@ -50,25 +52,33 @@ def layers_for(code: str) -> list[Layer]:
     return [version.layer() for version in versions]
 
 
-def rules_of_day(code: str, on: date) -> RulesOfDay:
+def rules_of_day(code: str, on: date, stamp: str | None = None) -> RulesOfDay:
     """Return the region's rules on that day and where each comes from; with no versions at all, the defaults.
+
+    `stamp` is what `stamps_of` the region's line gave in this transaction, where somebody has asked already.
 
     Raises:
         NotEligible: the day is before the first version.
     """
-    # Rows are only ever added, so as long as these three are the same, so is every row.
-    line = line_of(code)
-    stamp = _STAMP.first(country=line[0], province=line[:2][-1], city=line[-1])
-    return _rules_as_of(code, on, stamp or ())
+    if stamp is None:
+        line = line_of(code)
+        (stamp,) = _STAMP.first(country=line[0], province=line[:2][-1], city=line[-1]) or ("",)
+    return _rules_as_of(code, on, stamp)
 
 
-_STAMP: Final[Compiled[tuple[object, ...]]] = Compiled(
-    lambda country, province, city: (
-        RegionVersion.objects.filter(region_code__in=[country, province, city])
-        .values(all=Value(1))
-        .annotate(count=Count("id"), newest=Max("id"), at=Max("added_at"))
-        .values_list("count", "newest", "at")
-    ),
+def stamps_of(line: Sequence[object]) -> QuerySet[RegionVersion, tuple[str]]:
+    """Return a question with one answer: as long as it is the same, so is every version of the regions in the line.
+
+    Rows are only ever added, so their count, the newest and its moment tell.
+    """
+    parts = [Cast(value, CharField()) for value in (Count("id"), Max("id"), Max("added_at"))]
+    stamp = Concat(parts[0], Value(" "), parts[1], Value(" "), parts[2], output_field=CharField())
+    versions = RegionVersion.objects.filter(region_code__in=line).order_by().values(all=Value(1))
+    return versions.annotate(stamp=stamp).values_list("stamp")
+
+
+_STAMP: Final[Compiled[tuple[str]]] = Compiled(
+    lambda country, province, city: stamps_of([country, province, city]),
     country=str,
     province=str,
     city=str,
@@ -76,7 +86,7 @@ _STAMP: Final[Compiled[tuple[object, ...]]] = Compiled(
 
 
 @lru_cache(maxsize=1_024)
-def _rules_as_of(code: str, on: date, _stamp: tuple[object, ...]) -> RulesOfDay:
+def _rules_as_of(code: str, on: date, _stamp: str) -> RulesOfDay:
     layers = layers_for(code)
     if layers and on < layers[0].valid_from:
         raise NotEligible(f"no rules were in force in region {code} on {on}: the first are of {layers[0].valid_from}")

@@ -315,19 +315,18 @@ class Case:
     ) -> None:
         """Leave an event in the life of the card."""
         insert(
-            CardEvent(
-                card=card,
-                at=self.at,
-                axis=axis,
-                event=event,
-                from_state=before,
-                to_state=after,
-                reason=reason,
-                detail=detail,
-                operator=self.operator.code,
-                institution=self.institution.code,
-                request_id=self.request_id,
-            )
+            CardEvent,
+            card_id=card.card_no,
+            at=self.at,
+            axis=axis,
+            event=event,
+            from_state=before,
+            to_state=after,
+            reason=reason,
+            detail=detail,
+            operator=self.operator.code,
+            institution=self.institution.code,
+            request_id=self.request_id,
         )
 
     def require(self, right: Right) -> None:

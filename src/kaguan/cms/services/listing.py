@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from django.db import connection
 
@@ -10,6 +11,13 @@ from kaguan.cms.compiled import insert
 from kaguan.cms.models import BlacklistChange, Card, Region
 from kaguan.cms.rules.blacklist import listed_for
 from kaguan.cms.rules.terms import BlacklistCause
+from kaguan.cms.sending import send
+
+_LIST_ON_SERVER: Final = (
+    "INSERT INTO cms_blacklistchange (region_id, card_id, cause, at) SELECT shared.code, %s, %s, %s "
+    "FROM (SELECT code FROM cms_region WHERE code = %s FOR KEY SHARE) AS shared"
+)
+"""The region's row is locked before the change has its number: a list that is made with a higher one would miss it."""
 
 
 def follow_blacklist(card: Card, before: str, *, reason: str, at: datetime) -> None:
@@ -17,14 +25,14 @@ def follow_blacklist(card: Card, before: str, *, reason: str, at: datetime) -> N
 
     Changes do not wait for each other: only a list that is being made, and it for them (`last_number`).
     """
-    cause = listed_for(card.application, reason)
-    if cause is listed_for(before):
+    now = listed_for(card.application, reason)
+    if now is listed_for(before):
         return
+    cause, region = (now or BlacklistCause.UNLOCKED).value, card.region.pk
     if connection.vendor == "postgresql":
-        # before the change has its number: a list with a higher one would miss it
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM cms_region WHERE code = %s FOR KEY SHARE", [card.region.pk])
-    insert(BlacklistChange(region=card.region, card=card, cause=cause or BlacklistCause.UNLOCKED, at=at))
+        send(_LIST_ON_SERVER, [card.card_no, cause, at, region])
+    else:
+        insert(BlacklistChange, region_id=region, card_id=card.card_no, cause=cause, at=at)
 
 
 def last_number(region_code: str) -> int:

@@ -9,19 +9,22 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import wraps
+from functools import partial, wraps
 from operator import attrgetter
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Substr
 from django.utils import timezone
 
 from kaguan.apdu.errors import InputError, RuleBroken
 from kaguan.cms import audit
 from kaguan.cms.canonical import canonical
-from kaguan.cms.compiled import Compiled
+from kaguan.cms.compiled import Compiled, insert
 from kaguan.cms.models import Operator, Receipt
+from kaguan.cms.models.regions import stamps_of
+from kaguan.cms.rules.layers import COUNTRY
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Actor, Case
@@ -32,12 +35,15 @@ R = TypeVar("R")
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """As it stands in JSON; a backslash that is itself escaped begins no such character."""
+_REGION: Final = OuterRef("institution__region")
+_LINE: Final = (Value(COUNTRY), Concat(Substr(_REGION, 1, 2), Value("0000")), _REGION)
 _ADMITTED: Final[Compiled[Operator]] = Compiled(
     lambda code, request_id, action: (
         Operator.objects.select_related("institution__region")
         .annotate(
             first_asked=Subquery(_receipt(request_id, action).values("fingerprint")),
             first_result=Subquery(_receipt(request_id, action).values("result")),
+            rules_stamp=Subquery(stamps_of(_LINE)),
         )
         .filter(pk=code, active=True)
     ),
@@ -45,7 +51,8 @@ _ADMITTED: Final[Compiled[Operator]] = Compiled(
     request_id=UUID,
     action=str,
 )
-"""The operator at work, with what the same request asked for before and got, if it was made before."""
+"""The operator at work, with what the same request asked for before and got, if it was made before, and the stamp of
+the rules by which they work."""
 
 
 def _receipt(request_id: UUID, action: str) -> QuerySet[Receipt]:
@@ -161,11 +168,10 @@ class _Request:
         operator = _ADMITTED.first(code=self.actor.operator, request_id=self.request_id, action=self.action)
         if operator is None or operator.institution.code != self.actor.institution:
             raise NotAllowed(f"operator {self.actor.operator!r} does not work at {self.actor.institution!r}")
-        operator.institution.region.keep_rules()
-        at, expects = timezone.now(), self.actor.expects
-        case = Case(operator, operator.institution, self.request_id, at, notes, expects=expects)
+        asked, first, stamp = attrgetter("first_asked", "first_result", "rules_stamp")(operator)
+        case = Case(operator, operator.institution, self.request_id, timezone.now(), notes, expects=self.actor.expects)
+        operator.institution.region.keep_rules(case.today, stamp or "")
         case.require(self.right)
-        asked, first = attrgetter("first_asked", "first_result")(operator)
         if asked is not None and asked != self.fingerprint:
             raise IdempotencyConflict(f"request {self.request_id} asked for another {self.action} before")
         return case, first
@@ -177,7 +183,9 @@ class _Request:
 
     def keep(self, case: Case, result: dict[str, Any]) -> None:
         """Leave the result under the request's id, and a line in the audit log."""
-        receipt = Receipt(
+        receipt = partial(
+            insert,
+            Receipt,
             request_id=self.request_id,
             action=self.action,
             fingerprint=self.fingerprint,
