@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class BlacklistChange(models.Model):
     """A card came onto its region's list, left it (cause `unlocked`), or stands there for another cause."""
 
-    region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
+    # the index below begins with the region
+    region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT, db_index=False)
     sequence: Whole = models.BigAutoField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="blacklist_changes")
     cause: Text = models.CharField(max_length=20)

@@ -38,4 +38,4 @@ class AuditEntry(models.Model):
     outcome: Text = models.CharField(max_length=40)
     detail: Json = models.JSONField()
     previous_hash: Text = models.CharField(max_length=64)
-    hash: Text = models.CharField(max_length=64, unique=True)
+    hash: Text = models.CharField(max_length=64)
