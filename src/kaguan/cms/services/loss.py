@@ -91,6 +91,12 @@ def release_loss(
     region, document, expired.
     """
     card = case.card(card_no)
+    release_card(case, card, document, channel)
+    return state_of(card)
+
+
+def release_card(case: Case, card: Card, document: Document | None, channel: Channel | None = None) -> None:
+    """Leave the found card in normal use again. Refuses as `release_loss`, from the state on."""
     row, rules = APPLICATION.find(card.application, "release_loss"), card.region.rules()
     formal = card.application == Application.FORMAL_LOSS
     ways = rules.formal_loss_channels if formal else rules.release_loss_channels
@@ -104,7 +110,6 @@ def release_loss(
     if card.bank_function in _BANK_LOST and _bank_comes_along(case, card):
         case.step(card, BANK_FUNCTION, "release_loss", circumstances)
     tell_bank(case, card, "release_loss", before)
-    return state_of(card)
 
 
 def _bank_comes_along(case: Case, card: Card) -> bool:
@@ -177,7 +182,7 @@ def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
     card = _ended_card(case, card_no)
     Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
     case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
-    end_step(card, Facet.BLOCK_STEP, how, by=case.operator.code, at=case.at)
+    end_step(case, card, Facet.BLOCK_STEP, how)
     case.note(how=how)
     return state_of(card)
 
