@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
 from kaguan.cms.rules.applying import Agent, AgentRelation
-from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.choices import Demand, Paper
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.vault.secret import Secret
@@ -111,7 +111,7 @@ class MetDemand(Strict):
         return Met(self.demand, self.evidence)
 
 
-Papers = Annotated[tuple[DocumentCopy, ...], Field(max_length=len(DocumentCopy))]
+Papers = Annotated[tuple[Paper, ...], Field(max_length=len(Paper))]
 MetDemands = Annotated[tuple[MetDemand, ...], Field(max_length=len(Demand))]
 
 

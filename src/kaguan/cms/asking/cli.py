@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import click
 
 from kaguan.apdu.errors import InputError
-from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.choices import Demand, Paper
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
@@ -276,9 +276,9 @@ def shows_papers(command: Command) -> Command:
 
     @wraps(command)
     def show(*, papers: tuple[str, ...], **values: Any) -> None:
-        command(papers=tuple(DocumentCopy(paper) for paper in papers), **values)
+        command(papers=tuple(Paper(paper) for paper in papers), **values)
 
-    choice = click.Choice([paper.value for paper in DocumentCopy])
+    choice = click.Choice([paper.value for paper in Paper])
     return with_options(
         cast("Command", show),
         click.option("--paper", "papers", type=choice, multiple=True, help="What was shown beside the document."),

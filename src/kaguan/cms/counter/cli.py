@@ -33,7 +33,7 @@ from kaguan.cms.asking.cli import (
     with_options,
 )
 from kaguan.cms.reconciling.cli import reconcile
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
@@ -211,7 +211,7 @@ def card_read(at: AtCounter) -> None:
 @shows_document
 @shows_papers
 @at_counter
-def card_activate(at: AtCounter, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
+def card_activate(at: AtCounter, document: Document, papers: tuple[Paper, ...]) -> None:
     """Activate the card in the reader."""
     at.begins("activation")
     at.request.show(at.outlet.activate(at.link, at.request.request_id, document, papers))
@@ -250,7 +250,7 @@ def pin_change(at: AtCounter, pin_file: Path | None) -> None:
 @shows_document
 @shows_papers
 @at_counter
-def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
+def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[Paper, ...]) -> None:
     """Give the card a new PIN and all its tries."""
     (new,) = _pins(pin_file, "new PIN")
     at.request.show(at.outlet.unblock_pin(at.link, at.request.request_id, document, new, papers))

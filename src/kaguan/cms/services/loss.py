@@ -12,7 +12,7 @@ from django.utils import timezone
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Facet
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
@@ -59,7 +59,7 @@ def report_formal_loss(
     *,
     card_no: str,
     document: Document,
-    papers: Sequence[DocumentCopy] = (),
+    papers: Sequence[Paper] = (),
     channel: Channel | None = None,
 ) -> CardState:
     """Leave the card lost in writing; the bank function is reported lost with it as far as the region says.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kaguan.cms.models import Card
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
 from kaguan.cms.rules.papers import missing_papers
@@ -62,7 +62,7 @@ def reset_pin(
     *,
     card_no: str,
     document: Document,
-    papers: Sequence[DocumentCopy] = (),
+    papers: Sequence[Paper] = (),
     channel: Channel | None = None,
 ) -> CardState:
     """Leave on record that the holder, known by an original document, typed a new PIN into the chip.
@@ -76,7 +76,7 @@ def reset_pin(
 
 
 def count_reset(
-    case: Case, card: Card, document: Document, papers: Sequence[DocumentCopy], channel: Channel | None = None
+    case: Case, card: Card, document: Document, papers: Sequence[Paper], channel: Channel | None = None
 ) -> None:
     """Leave the PIN reset once more, by the holder's own document. Refuses as `reset_pin`, from the channel on."""
     rules = card.region.rules()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.chip_state import Facet
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, PIN_RESETS, Pin, Use, check_use
 from kaguan.cms.rules.purchases import SITES, check_site
@@ -56,9 +56,7 @@ def leave_pin(case: Case, /, *, card_no: str, why: str) -> CardState:
 
 
 @use_case("begin PIN reset", Right.PIN, CardState)
-def begin_pin_reset(
-    case: Case, /, *, card_no: str, document: Document, papers: Sequence[DocumentCopy] = ()
-) -> CardState:
+def begin_pin_reset(case: Case, /, *, card_no: str, document: Document, papers: Sequence[Paper] = ()) -> CardState:
     """Leave the reset counted, and on record that the chip is being given a new PIN.
 
     Refuses as `services.pin.reset_pin`.
