@@ -110,8 +110,8 @@ def test_the_same_disagreement_is_one_case_however_often_it_is_seen(counter):
     behind_the_rules(counter, "purchase", card, 700, booked=False)
     for seen in (1, 2, 3):
         assert counter.outlet.read(card).open_cases == Facet.PURSE
-        assert case_record(only_case())["sightings"] == seen
-    assert case_record(only_case())["chip"] == "9300 fen"
+        assert case_record(only_case(), {REGION})["sightings"] == seen
+    assert case_record(only_case(), {REGION})["chip"] == "9300 fen"
     assert AuditEntry.objects.filter(action="read back", outcome="done").count() == 3
 
 
@@ -158,8 +158,8 @@ def test_two_people_let_the_books_follow_the_chip(counter):
     assert account_record("SUSPENSE")["newest_entries"][0]["kind"] == "correction"
     assert facets() == []
     verify_books()
-    (settled,) = [case for case in cases(settled=True) if case["about"] == Facet.PURSE]
-    record = case_record(UUID(settled["case"]))
+    (settled,) = [case for case in cases({REGION}, settled=True) if case["about"] == Facet.PURSE]
+    record = case_record(UUID(settled["case"]), {REGION})
     assert (record["state"], record["why"], record["approval"]) == ("settled", Remedy.BOOKS_FOLLOW, str(approval))
     counter.pharmacy.purchase(card, uuid4(), drugs(100), FIRST_PIN)
     assert Facet.PURSE not in facets()
