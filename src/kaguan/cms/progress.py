@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
-from kaguan.cms.models.lives import OPEN_REQUEST
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.production import CheckFailure, Production
+from kaguan.cms.rules.production import OPEN_REQUEST, CheckFailure, Production
 from kaguan.cms.rules.progress import Progress, progress_of
 from kaguan.cms.rules.refusals import NotFound
 

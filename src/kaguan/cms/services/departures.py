@@ -16,7 +16,7 @@ from kaguan.cms.rules.demands import open_demands
 from kaguan.cms.rules.departures import REASON_OF, DepartureKind
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import Application, CancelReason
-from kaguan.cms.rules.production import PRODUCTION, Production
+from kaguan.cms.rules.production import OPEN_REQUEST, Production
 from kaguan.cms.rules.refusals import AlreadyResolved, DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
@@ -136,8 +136,7 @@ def _end_cards(case: Case, holder: Holder, reason: CancelReason) -> int:
 
 
 def _end_requests(case: Case, holder: Holder) -> int:
-    open_stages = {source for row in PRODUCTION.transitions if row.event == "withdraw" for source in row.sources}
-    requests = CardRequest.objects.filter(holder=holder, stage__in=open_stages)
+    requests = CardRequest.objects.filter(holder=holder, stage__in=OPEN_REQUEST)
     return requests.update(stage=Production.WITHDRAWN, stage_since=case.at)
 
 
