@@ -15,7 +15,7 @@ from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
+from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, LOST_OR_ENDED, Application, BankFunction
 from kaguan.cms.rules.losses import takes_bank_along
 from kaguan.cms.rules.papers import missing_papers
 from kaguan.cms.rules.refusals import NotEligible
@@ -23,7 +23,7 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
-from kaguan.cms.services.chip.cases import begin_step, end_step
+from kaguan.cms.services.chip.cases import begin_step, end_step, tell_of_chip
 from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
@@ -149,7 +149,7 @@ def order_block(case: Case, /, *, card_no: str) -> CardState:
     Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
     """
     card = _ended_card(case, card_no)
-    case.tell(card, APPLICATION.name, BLOCK_ORDERED, card.application, card.application)
+    tell_of_chip(case, card, BLOCK_ORDERED)
     if card.chip_blocked_at is None:
         begin_step(case, card, Facet.BLOCK_STEP, "block chip")
     return state_of(card)
@@ -169,7 +169,7 @@ def presume_blocked(case: Case, /, *, card_no: str) -> CardState:
     Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
     """
     card = _ended_card(case, card_no)
-    case.tell(card, APPLICATION.name, BLOCK_PRESUMED, card.application, card.application)
+    tell_of_chip(case, card, BLOCK_PRESUMED)
     return state_of(card)
 
 
@@ -181,7 +181,7 @@ def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
     """
     card = _ended_card(case, card_no)
     Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
-    case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
+    tell_of_chip(case, card, "chip_blocked", how=how)
     end_step(case, card, Facet.BLOCK_STEP, how)
     case.note(how=how)
     return state_of(card)
@@ -189,7 +189,7 @@ def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
 
 def _ended_card(case: Case, card_no: str) -> Card:
     card = case.card(card_no)
-    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
+    if card.application not in LOST_OR_ENDED:
         raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
     return card
 

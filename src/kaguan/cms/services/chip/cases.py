@@ -12,6 +12,7 @@ from kaguan.cms.ledger.accounts import AccountKind, purse_account
 from kaguan.cms.ledger.posting import Move, post
 from kaguan.cms.models import Card, ChipCase
 from kaguan.cms.rules.chip_state import ChipState, Difference, Facet, Remedy, differences
+from kaguan.cms.rules.lifecycle import APPLICATION
 from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation, NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Right
@@ -77,6 +78,11 @@ def open_case(case: Case, card: Card, step: str, difference: Difference, *, term
         seen_at=case.at,
         **said,
     )
+
+
+def tell_of_chip(case: Case, card: Card, event: str, **detail: object) -> None:
+    """Leave in the card's life what became of its chip; the application stays as it is."""
+    case.tell(card, APPLICATION.name, event, card.application, card.application, reason="", **detail)
 
 
 def begin_step(case: Case, card: Card, facet: Facet, step: str) -> None:

@@ -9,7 +9,7 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.chip.books import CHIP_LOCKED, CHIP_UNLOCKED, chip_is_locked
-from kaguan.cms.services.chip.cases import begin_step, end_step
+from kaguan.cms.services.chip.cases import begin_step, end_step, tell_of_chip
 from kaguan.cms.services.lock import lock_card, unlock_card
 from kaguan.cms.services.use_case import use_case
 
@@ -48,7 +48,7 @@ def begin_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
 def end_chip_lock(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the chip is locked. Refuses with NotFound, own card."""
     card = case.card(card_no)
-    case.tell(card, APPLICATION.name, CHIP_LOCKED, card.application, card.application)
+    tell_of_chip(case, card, CHIP_LOCKED)
     end_step(case, card, Facet.LOCK_STEP, "it is locked")
     return state_of(card)
 
@@ -57,7 +57,7 @@ def end_chip_lock(case: Case, /, *, card_no: str) -> CardState:
 def end_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
     """Leave chip and card in normal use again. Refuses as `services.lock.unlock` where the card is still locked."""
     card = case.card(card_no)
-    case.tell(card, APPLICATION.name, CHIP_UNLOCKED, card.application, card.application)
+    tell_of_chip(case, card, CHIP_UNLOCKED)
     end_step(case, card, Facet.LOCK_STEP, "it is unlocked")
     if card.application == Application.LOCKED:
         unlock_card(case, card)
