@@ -49,7 +49,7 @@ def register_fee(case: Case, /, *, cert_type: str, cert_no: str, kind: FeeKind, 
     if amount_fen == FREE:
         raise NotEligible(f"a {kind.value} costs nothing here")
     fee = CardFee.objects.create(
-        fee_id=case.request_id,
+        fee_id=case.new_id(CardFee),
         holder=holder,
         region=case.institution.region,
         kind=kind,
