@@ -36,10 +36,8 @@ PEOPLE = {"cl": ("clerk", "SSB"), "su": ("supervisor", "SSB"), "te": ("teller", 
 
 
 @pytest.fixture
-def door(own_store, lasting_town, monkeypatch, settings):
+def door(own_store, lasting_town, monkeypatch):
     """Run `kaguan cms` as somebody; what it prints, or the error that the front door would show."""
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
     def run(who, *words, typed=""):
         operator, institution = PEOPLE.get(who, who)

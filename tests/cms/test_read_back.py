@@ -33,6 +33,7 @@ from kaguan.cms.rules.refusals import AlreadyResolved, IllegalTransition, NotAll
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.services.approvals.asking import ask_settlement
 from kaguan.cms.services.approvals.deciding import approve, reject
+from kaguan.cms.services.chip.pin import begin_pin_change, begin_pin_reset, end_pin_step
 from kaguan.cms.services.lock import unlock
 from kaguan.personalization.specimen import REGION
 from kaguan.terminal.cardkeys import CardKeys
@@ -256,3 +257,15 @@ def test_another_citys_case_does_not_exist_here(counter):
     other = neighbour_at(InstitutionKind.AUTHORITY)
     with pytest.raises(NotFound):
         asked(counter, Remedy.EXPLAINED, by=other)
+
+
+def test_a_step_that_is_open_goes_on_under_its_own_id(town):
+    first, second = UUID(int=1), UUID(int=2)
+    town.active_card(CARD)
+    begin_pin_change(town.cashier, first, card_no=CARD)
+    (known,) = ChipCase.objects.all()
+    begin_pin_reset(town.teller, second, card_no=CARD, document=shown())
+    assert ChipCase.objects.get().pk == known.pk
+    end_pin_step(town.teller, second, card_no=CARD)
+    assert ChipCase.objects.get().state == "settled"
+    assert Card.objects.get().pin == "1"

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from cms import life_cases, request_cases
 from cms.test_race import at_once
-from cms.test_requests import CASES
 from cms.town import BANK, EXPIRES, ISSUED, NAME, TERMINAL
 from kaguan.cms import audit
 from kaguan.cms.append_only import drop_guards
@@ -64,7 +64,7 @@ def test_a_card_that_another_request_holds_is_waited_for_and_then_told(own_store
     assert report_temporary_loss(lasting_town.hotline, uuid4(), card_no=CARD).application == "4"
 
 
-ON_A_CARD = [case for case in CASES if "card_no" in case[3]]
+ON_A_CARD = [case for case in request_cases.CASES + life_cases.CASES if "card_no" in case[3]]
 
 
 @pytest.mark.parametrize(("ask", "who", "prepare", "asked"), ON_A_CARD, ids=[case[0].__name__ for case in ON_A_CARD])

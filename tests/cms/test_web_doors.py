@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from django.core.cache import cache
 
 from cms.town import BANK
 from cms.web import Caller, machine
@@ -24,10 +23,8 @@ ADMINISTRATOR, HOTLINE = ("admin", "SSB"), ("hotline", "SSB")
 
 
 @pytest.fixture
-def door(own_store, lasting_town, settings):
+def door(own_store, lasting_town):
     """Run `kaguan cms` as somebody; what it prints."""
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-    cache.clear()
     lasting_town.active_card(CARD)
 
     def run(who, *words):

@@ -1,36 +1,20 @@
-"""The use cases about people, activation, approval and access, asked twice: the same answer, and nothing twice."""
+"""A request for every use case about people, activation, approval and access."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from datetime import date
 from uuid import UUID, uuid4
 
-import pytest
 from django.utils import timezone
 
-from cms import certificate_cases
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
-from cms.test_requests import active, books, handed_over, in_state, nothing, prepared
+from cms.request_cases import active, handed_over, in_state, nothing
 from cms.town import CERT_NO, shown
 from kaguan.cms.models import (
-    Activation,
-    Approval,
-    AuditEntry,
-    Certificate,
-    CertificateKey,
     ChipCase,
-    Credential,
-    DayClose,
     Guardian,
     Holder,
-    HolderChange,
-    HolderDetails,
-    HolderPhoto,
-    MachineToken,
-    Operator,
 )
 from kaguan.cms.rules.activation import ChipRecord, Visit
 from kaguan.cms.rules.chip_state import Facet, Remedy
@@ -38,9 +22,7 @@ from kaguan.cms.rules.choices import Check
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import Application, CancelReason
 from kaguan.cms.rules.personal import Relation
-from kaguan.cms.rules.refusals import IdempotencyConflict
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services import access, activation, approvals, certificates, people
 from kaguan.cms.services.access import day, machine_tokens, passwords, second_factor
 from kaguan.cms.services.access.holders import sign_in_holder
 from kaguan.cms.services.activation import centre as at_centre
@@ -54,8 +36,6 @@ from kaguan.cms.services.people import enrolment, guardians, photos, reading
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
-pytestmark = pytest.mark.slow
-
 CARD, TERMINAL = "990100001", "990100000201"
 ASKED_CASE = UUID(int=7)
 CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
@@ -66,12 +46,6 @@ PASSWORD = Secret(b"given-by-admin-1")
 TOKEN: dict[str, Secret] = {}
 ISSUED_TOKEN = UUID(int=10)
 TOKEN_ASKED = {"operator": "teller", "purpose": "kiosk", "days": 30, "token": machine_tokens.new_token()}
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
 
 def somebody(town, request_id):
@@ -199,7 +173,6 @@ CASES = [
     (machine_tokens.revoke_token, "administrator", with_token, {"token_id": ISSUED_TOKEN}),
     (day.close_day, "administrator", nothing, {"institution": "ICBC-1"}),
     (day.reopen_day, "administrator", closed, {"institution": "ICBC-1"}),
-    *certificate_cases.CASES,
 ]  # fmt: skip
 QUESTIONS = {
     reading.look_at_person,
@@ -210,59 +183,3 @@ QUESTIONS = {
     checking.check_certificate,
     checking.look_at_certificates,
 }
-NAMES = [case[0].__name__ for case in CASES]
-
-
-def use_cases():
-    """Every use case of these rooms."""
-    for room in (access, activation, approvals, certificates, people):
-        for module in pkgutil.iter_modules(room.__path__):
-            for thing in vars(importlib.import_module(f"{room.__name__}.{module.name}")).values():
-                if hasattr(thing, "__wrapped__") and getattr(thing, "__module__", "").startswith(room.__name__):
-                    yield thing
-
-
-def all_books():
-    """Everything that a second answer must not touch."""
-    rows = [
-        Activation,
-        Approval,
-        Certificate,
-        CertificateKey,
-        Credential,
-        DayClose,
-        Guardian,
-        HolderChange,
-        HolderDetails,
-        HolderPhoto,
-        MachineToken,
-        Operator,
-    ]
-    return books(), [list(model.objects.order_by("pk").values_list()) for model in rows]
-
-
-def test_every_use_case_is_asked_here():
-    assert set(use_cases()) - QUESTIONS == {case[0] for case in CASES}
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
-def test_asked_again_it_answers_the_same_and_does_nothing(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    first = ask(actor, request_id, **asked)
-    after = all_books()
-    assert ask(actor, request_id, **asked) == first
-    assert all_books() == after
-    lines = AuditEntry.objects.filter(request_id=request_id, outcome="done")
-    assert lines.latest("sequence").operator == actor.operator
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
-def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    ask(actor, request_id, **asked)
-    after = all_books()[1]
-    with pytest.raises(IdempotencyConflict):
-        ask(actor, request_id, **asked, surprise=1)
-    assert all_books()[1] == after
