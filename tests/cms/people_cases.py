@@ -43,6 +43,7 @@ MOTHER = Document("01", citizen_number(serial=4), original=True)
 KEY = DEVICE.public_key().public_bytes_raw().hex()
 CHIP = ChipRecord(2, "310,990101", "310,990100")
 PASSWORD = Secret(b"given-by-admin-1")
+PORTAL = Actor("portal", "SSB")
 TOKEN: dict[str, Secret] = {}
 ISSUED_TOKEN = UUID(int=10)
 TOKEN_ASKED = {"operator": "teller", "purpose": "kiosk", "days": 30, "token": machine_tokens.new_token()}
@@ -93,9 +94,18 @@ def old_shown(town, request_id):
 
 def signed_in(town, request_id):
     handed_over(town, request_id)
+    sign_in(town)
+
+
+def sign_in(town):
+    """The card's holder is signed in at the portal."""
     employ(town, "portal", "SSB", Role.PORTAL)
     set_region(town.administrator, uuid4(), settings={"online_password_change": "suggested"})
-    TOKEN["token"] = sign_in_holder(Actor("portal", "SSB"), CERT_NO, Secret(CARD.encode()), source="here").token
+    TOKEN["token"] = sign_in_holder(PORTAL, CERT_NO, Secret(CARD.encode()), source="here").token
+
+
+def held():
+    return TOKEN["token"]
 
 
 def with_password(town, request_id):
@@ -162,7 +172,7 @@ CASES = [
      {**ON_CARD, "visit": Visit.OUTPATIENT, "registration_no": "R1"}),
     (old_card.show_old_card, "pharmacist", handed_over, OLD),
     (old_card.activate_by_old_card, "pharmacist", old_shown, {**ON_CARD, "terminal_no": TERMINAL}),
-    (online.activate_online, Actor("portal", "SSB"), signed_in, {**ON_CARD, "token": lambda: TOKEN["token"]}),
+    (online.activate_online, PORTAL, signed_in, {**ON_CARD, "token": held}),
     (evidence.register_verifier, "administrator", nothing,
      {"code": "D", "checks": [Check.FACE], "public_key": KEY, "least_score": 700}),
     (passwords.give_password, "administrator", nothing, {"code": "teller", "password": PASSWORD}),

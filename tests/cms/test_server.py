@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from cms import life_cases, request_cases
-from cms.test_race import at_once
+from cms.threads import at_once
 from cms.town import BANK, EXPIRES, ISSUED, NAME, TERMINAL
 from kaguan.cms import audit
 from kaguan.cms.append_only import drop_guards
