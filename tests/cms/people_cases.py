@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
-from cms.request_cases import active, handed_over, in_state, nothing
+from cms.request_cases import CARD, ON_CARD, active, handed_over, in_state, nothing
 from cms.town import CERT_NO, shown
 from kaguan.cms.models import (
     ChipCase,
@@ -36,7 +36,7 @@ from kaguan.cms.services.people import enrolment, guardians, photos, reading
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
-CARD, TERMINAL = "990100001", "990100000201"
+TERMINAL = "990100000201"
 ASKED_CASE = UUID(int=7)
 CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
 MOTHER = Document("01", citizen_number(serial=4), original=True)
@@ -131,7 +131,6 @@ def in_place(prepare, place):
 
 
 OLD = {"old_card_no": "M1", "cert_type": "01", "cert_no": CERT_NO, "terminal_no": TERMINAL}
-ON_CARD = {"card_no": CARD}
 FOR = {"reason": "asked for by letter"}
 
 
