@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNumber, CertNo, CertType, Day, OptionalCode, PersonName, Strict, text
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, Day, OptionalCode, PersonName, PersonNamed, Strict, text
 from kaguan.cms.rules.lifecycle import ExchangeReason
 from kaguan.cms.services import orders, production
 from kaguan.cms.services.case import CardState
@@ -25,12 +25,10 @@ BankCode = Annotated[str, text(15)]
 OptionalBankCode = Annotated[str, text(15, shortest=0)]
 
 
-class CardOrdered(Strict):
+class CardOrdered(PersonNamed):
     """One card of an order, and whose it is."""
 
-    card_no: CardNumber
-    cert_type: CertType = "01"
-    cert_no: CertNo
+    card_no: CardNo
     name: PersonName
     bank_code: BankCode
     bank_card_no: OptionalCode = ""
@@ -53,7 +51,7 @@ class RequestOrdered(Strict):
     """The card that a checked request becomes."""
 
     card_request_id: UUID
-    card_no: CardNumber
+    card_no: CardNo
     issue_date: Day
     valid_until: Day
     bank_card_no: OptionalCode = ""
@@ -73,7 +71,7 @@ class RequestsOrdered(Strict):
 class Replacement(Strict):
     """The card that takes the place of a lost one."""
 
-    card_no: CardNumber
+    card_no: CardNo
     order_no: OrderNo
     issue_date: Day
     valid_until: Day
