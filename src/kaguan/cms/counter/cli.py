@@ -26,6 +26,7 @@ from kaguan.cms.asking.cli import (
     changes,
     existing_file,
     names_channel,
+    names_document,
     names_urgency,
     resumes,
     shows_document,
@@ -320,8 +321,7 @@ def contribution() -> None:
 
 
 @contribution.command("credit")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True)
 @click.option("--base", metavar="YUAN", type=amount_typed, required=True, help="The month's contribution base.")
 @changes

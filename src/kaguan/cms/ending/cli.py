@@ -15,6 +15,7 @@ from kaguan.cms.asking.cli import (
     Request,
     changes,
     names_channel,
+    names_document,
     names_urgency,
     shows_document,
     tells_met,
@@ -159,8 +160,7 @@ def departure() -> None:
 
 
 @departure.command("register")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @click.option("--kind", type=click.Choice([kind.value for kind in DepartureKind]), required=True)
 @click.option("--on", "happened_on", type=DAY, required=True)
 @click.option("--evidence", required=True, help="What shows it, and where it can be looked up.")
