@@ -171,7 +171,6 @@ WITH_DOCUMENT = {"card_no": CARD, "document": shown()}
 CASES = [
     (set_up.register_institution, "administrator", nothing, HOSPITAL),
     (set_up.register_operator, "administrator", nothing, EMPLOYEE),
-    (set_up.register_holder, "clerk", nothing, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
     (set_up.blacklist_institution, "administrator", nothing, {"code": "CLINIC-1", "breach": "x"}),
     (set_up.set_region, "administrator", nothing, {"settings": {"temporary_loss_days": 3}}),
     (regions.import_regions, "administrator", nothing, {"texts": {"990300.toml": NEIGHBOUR}}),

@@ -66,7 +66,6 @@ PLACES = [InstitutionKind.AUTHORITY, InstitutionKind.OUTLET, InstitutionKind.PHA
 SAME_PERSON_THERE = OrderRow("990200001", "01", CERT_NO, "另外的名", BANK, "", ISSUED, EXPIRES)
 lost = in_state(Application.TEMPORARY_LOSS)
 MORE = [
-    (set_up.register_holder, "clerk", ordered, {"cert_type": "01", "cert_no": CERT_NO, "name": "另外的名"}),
     (order_cards, "clerk", ordered, {"order_no": "B-other", "rows": [SAME_PERSON_THERE]}),
     (requests.may_have_card, "teller", ordered, {"applicant": ADULT, "kind": RequestKind.NEW}),
     (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),

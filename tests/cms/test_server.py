@@ -33,7 +33,7 @@ from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.lock import lock
 from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.orders import OrderRow, order_cards
-from kaguan.cms.services.set_up import found, register_holder
+from kaguan.cms.services.set_up import found
 from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.store import open_store
 from kaguan.database import DatabaseGone
@@ -239,7 +239,7 @@ def test_no_server_at_the_address(own_store, tmp_path):
 
 def test_a_request_inside_another_ones_transaction_is_a_bug(lasting_town):
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        register_holder(lasting_town.clerk, UUID(int=3), cert_type="01", cert_no="990101199003070025", name="测试人丙")
+        report_temporary_loss(lasting_town.hotline, UUID(int=3), card_no=CARD)
 
 
 def test_programs_that_open_a_new_database_together_migrate_it_once(own_store):
