@@ -50,13 +50,7 @@ from kaguan.vault.secret import Secret
 CARD = "990100001"
 ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
 LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
-REPLACEMENT = {
-    "card_no": CARD,
-    "new_card_no": "990100002",
-    "order_no": "R1",
-    "issue_date": ISSUED,
-    "valid_until": EXPIRES,
-}
+REPLACEMENT = {"card_no": CARD, "new": orders.NewCard("990100002", "R1", ISSUED, EXPIRES)}
 BILL = {"card_no": CARD, "items": [Item(ItemCategory.DRUG, 100)], **AT_TILL}
 
 

@@ -20,14 +20,11 @@ import click
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
 from kaguan.cms.asking.cli import (
-    DAY,
     Command,
     Request,
     changes,
     existing_file,
-    names_channel,
     names_document,
-    names_urgency,
     resumes,
     shows_document,
     shows_papers,
@@ -35,10 +32,8 @@ from kaguan.cms.asking.cli import (
 )
 from kaguan.cms.reconciling.cli import reconcile
 from kaguan.cms.rules.choices import Paper
-from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.cms.rules.terms import Channel
 from kaguan.personalization.keys.token.cli import key_store
 from kaguan.terminal.options.cli import READER_NAME, TRACE, require_apart
 from kaguan.vault.secret import Pin
@@ -343,45 +338,6 @@ def contribution_credit(request: Request, cert_type: str, cert_no: str, month: d
 @click.group()
 def replacement() -> None:
     """Cards that replace lost ones."""
-
-
-@replacement.command("order")
-@click.argument("card_no")
-@click.argument("new_card_no")
-@click.option("--order-no", required=True)
-@click.option("--issue-date", type=DAY, required=True)
-@click.option("--valid-until", type=DAY, required=True)
-@click.option("--bank-card-no", default="")
-@names_urgency
-@names_channel
-@changes
-def replacement_order(
-    request: Request,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: datetime,
-    valid_until: datetime,
-    bank_card_no: str,
-    urgency: Urgency,
-    channel: Channel | None,
-) -> None:
-    """Cancel the lost card CARD_NO and order NEW_CARD_NO in its place."""
-    from kaguan.cms.services.orders import order_replacement
-
-    result = order_replacement(
-        request.actor,
-        request.request_id,
-        card_no=card_no,
-        new_card_no=new_card_no,
-        order_no=order_no,
-        issue_date=issue_date.date(),
-        valid_until=valid_until.date(),
-        bank_card_no=bank_card_no,
-        urgency=urgency,
-        channel=channel,
-    )
-    request.show(result)
 
 
 @replacement.command("carry-over")

@@ -88,9 +88,9 @@ def describes_new_card(command: Command) -> Command:
         issue_date: datetime,
         valid_until: datetime,
         bank_card_no: str,
-        bank_code: str,
         urgency: Urgency,
         channel: Channel | None,
+        bank_code: str = "",
         **values: Any,
     ) -> None:
         from kaguan.cms.services.orders import NewCard
@@ -106,12 +106,25 @@ def describes_new_card(command: Command) -> Command:
         click.option("--issue-date", type=DAY, required=True),
         click.option("--valid-until", type=DAY, required=True),
         click.option("--bank-card-no", default=""),
-        click.option("--bank-code", default="", help="The new bank, when the bank changes."),
     )
+
+
+changes_bank = click.option("--bank-code", default="", help="The new bank, when the bank changes.")
+
+
+@click.command("order")
+@describes_new_card
+@changes
+def replacement_order(request: Request, card_no: str, new: NewCard) -> None:
+    """Cancel the lost card CARD_NO and order NEW_CARD_NO in its place."""
+    from kaguan.cms.services.orders import order_replacement
+
+    request.show(order_replacement(request.actor, request.request_id, card_no=card_no, new=new))
 
 
 @click.command("exchange")
 @describes_new_card
+@changes_bank
 @click.option("--reason", type=click.Choice([code.value for code in ExchangeReason]), required=True)
 @changes
 def replacement_exchange(request: Request, card_no: str, new: NewCard, reason: str) -> None:
@@ -124,6 +137,7 @@ def replacement_exchange(request: Request, card_no: str, new: NewCard, reason: s
 
 @click.command("renew")
 @describes_new_card
+@changes_bank
 @changes
 def replacement_renew(request: Request, card_no: str, new: NewCard) -> None:
     """Cancel card CARD_NO, whose validity ends, and order NEW_CARD_NO in its place."""
@@ -282,7 +296,7 @@ def replacement_unreadable(request: Request, card_no: str, why: str) -> None:
 
 
 ON_CARDS = (card_lock, card_unlock, card_lock_chip, card_unlock_chip, card_seal, card_cancel)
-ON_REPLACEMENTS = (replacement_exchange, replacement_renew, replacement_unreadable)
+ON_REPLACEMENTS = (replacement_order, replacement_exchange, replacement_renew, replacement_unreadable)
 ON_LOSS = (loss_bank,)
 ON_PINS = (pin_restore, pin_void)
 GROUPS = (departure, temporary)

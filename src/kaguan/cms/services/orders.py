@@ -99,25 +99,12 @@ class NewCard:
 
 
 @use_case("order replacement", Right.REPLACE, CardState)
-def order_replacement(
-    case: Case,
-    /,
-    *,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: date,
-    valid_until: date,
-    bank_card_no: str = "",
-    urgency: Urgency = Urgency.NORMAL,
-    channel: Channel | None = None,
-) -> CardState:
+def order_replacement(case: Case, /, *, card_no: str, new: NewCard) -> CardState:
     """Leave the lost card cancelled and a new one ordered for the same person and bank; return the new one.
 
-    Refuses, in this order: no such card, own card, channel, needs a second person, replaced already, person dead or
-    gone, not formally lost, fee not paid, order or card number used, valid too long.
+    Refuses, in this order: no such card, own card, another bank, channel, needs a second person, replaced already,
+    person dead or gone, not formally lost, fee not paid, order or card number used, valid too long.
     """
-    new = NewCard(new_card_no, order_no, issue_date, valid_until, bank_card_no, urgency=urgency, channel=channel)
     return order_again(case, case.card(card_no), Ending.REPLACE, CancelReason.LOST, new)
 
 

@@ -77,15 +77,15 @@ class Replacement(Strict):
     valid_until: Day
     bank_card_no: OptionalCode = ""
 
+    def card(self) -> NewCard:
+        """Return it as use cases take it."""
+        return NewCard(**self.model_dump())
+
 
 class Successor(Replacement):
     """The card that takes the place of another; without a bank code it is of the same bank."""
 
     bank_code: OptionalBankCode = ""
-
-    def card(self) -> NewCard:
-        """Return it as use cases take it."""
-        return NewCard(**self.model_dump())
 
 
 class Exchange(Strict):
@@ -114,15 +114,7 @@ def order_requests(request: HttpRequest, key: Key, body: RequestsOrdered) -> Ord
 @router.post("/cards/{card_no}/replacement", response=answers(CardState), operation_id="order_replacement")
 def replace(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: Replacement) -> CardState:
     """End a formally lost card and order the one that follows."""
-    return orders.order_replacement(
-        *asks_for(request, key, seen),
-        card_no=card_no,
-        new_card_no=body.card_no,
-        order_no=body.order_no,
-        issue_date=body.issue_date,
-        valid_until=body.valid_until,
-        bank_card_no=body.bank_card_no,
-    )
+    return orders.order_replacement(*asks_for(request, key, seen), card_no=card_no, new=body.card())
 
 
 @router.post("/cards/{card_no}/exchange", response=answers(CardState), operation_id="order_exchange")
