@@ -75,7 +75,7 @@ def killed_everywhere(case, stores: Stores, dice: Random) -> None:
     """The case's use case is killed at every statement and at moments of chance; then it is done once."""
     from django.db import connection
 
-    from cms.siege.asked import books, effects, wish_of
+    from cms.asked import books, effects, wish_of
     from cms.siege.dying import BEFORE_COMMIT, statements_of
     from cms.siege.processes import Running, all_gone, apart
     from cms.siege.test_killed import nothing_is_left_of_it, once_and_for_all
@@ -99,7 +99,7 @@ def killed_everywhere(case, stores: Stores, dice: Random) -> None:
 
 def sent_again_and_again(case, stores: Stores, dice: Random) -> None:
     """The case's use case is sent by many at once under one id, and done once."""
-    from cms.siege.asked import effects, wish_of
+    from cms.asked import effects, wish_of
     from cms.siege.processes import side_by_side
 
     wish = wish_of(case, stores.new_town(), UUID(int=dice.getrandbits(128)))
@@ -112,7 +112,7 @@ def sent_again_and_again(case, stores: Stores, dice: Random) -> None:
 
 def storms(seed: int, stores: Stores) -> list[tuple[str, Callable[[], None]]]:
     """What happens under the seed, by name."""
-    from cms.siege.asked import CASES, NAMES
+    from cms.asked import CASES, NAMES
     from cms.siege.rush import rush
 
     dice = Random(seed)

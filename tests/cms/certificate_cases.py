@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from cms.certificates import CARD, NEXT_KEY, sign_with
-from cms.evidence import employ
-from cms.town import CERT_NO, shown
+from cms.people_cases import PORTAL, held, sign_in
+from cms.request_cases import nothing
+from cms.town import shown
 from kaguan.cms.rules.certificates import Purpose
-from kaguan.cms.rules.rights import Role
-from kaguan.cms.services.access.holders import sign_in_holder
-from kaguan.cms.services.case import Actor
 from kaguan.cms.services.certificates import issuing, keys
-from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
 ISSUED = UUID(int=11)
-PORTAL = Actor("portal", "SSB")
-TOKEN: dict[str, Secret] = {}
 PROOF = {"card_no": CARD, "purpose": Purpose.PROOF}
-
-
-def nothing(town, request_id):
-    pass
 
 
 def signing(town, request_id):
@@ -37,13 +28,7 @@ def issued(town, request_id):
 
 def signed_in(town, request_id):
     issued(town, request_id)
-    employ(town, "portal", "SSB", Role.PORTAL)
-    set_region(town.administrator, uuid4(), settings={"online_password_change": "suggested"})
-    TOKEN["token"] = sign_in_holder(PORTAL, CERT_NO, Secret(CARD.encode()), source="here").token
-
-
-def held():
-    return TOKEN["token"]
+    sign_in(town)
 
 
 def signing_key():

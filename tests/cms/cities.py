@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import uuid4
 
@@ -121,8 +121,4 @@ def lost(city: City) -> str:
 
 def replaced(city: City, **asked: object) -> CardState:
     """The clerk orders another card in the place of the lost one, at once."""
-    new = city.successor
-    days = {"issue_date": new.issue_date, "valid_until": new.valid_until}
-    return order_replacement(
-        city.clerk, uuid4(), card_no=city.first_card, new_card_no=new.card_no, order_no=new.order_no, **days, **asked
-    )
+    return order_replacement(city.clerk, uuid4(), card_no=city.first_card, new=replace(city.successor, **asked))

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
@@ -68,6 +69,14 @@ def django_db_setup(request, django_test_environment, django_db_blocker, tmp_pat
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
         connection.close()
+
+
+@pytest.fixture(autouse=True)
+def quick_and_unasked(settings):
+    """Passwords are hashed in no time, what is sealed can be opened, and nobody has asked too often yet."""
+    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
+    settings.SECOND_FACTOR_SECRET = "a key that lasts"
+    cache.clear()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
+from cms.request_cases import CARD, ON_CARD, ordered
 from cms.timing import days_ago
 from cms.town import CERT_NO, return_row, shown
 from cms.wishes import ADULT, NEW, enrol, in_person, row
@@ -35,11 +36,9 @@ from kaguan.cms.services import (
 )
 from kaguan.cms.services.set_up import set_region
 
-CARD = "990100001"
 WISH, GONE, FEE = UUID(int=9), UUID(int=10), UUID(int=11)
 FIRST_CARD = {"cert_type": "01", "cert_no": CERT_NO, "kind": FeeKind.FIRST}
 THIS_WISH = {"card_request_id": WISH}
-ON_CARD = {"card_no": CARD}
 ON_CARDS = {"card_nos": [CARD]}
 SLIP = {"temporary_card_no": "T1"}
 APPLICATION = {"applicant": ADULT, "wish": NEW, "presence": in_person()}
@@ -71,10 +70,6 @@ def failed(town, request_id):
 def checked(town, request_id):
     applied(town, request_id)
     requests.check_request(town.supervisor, uuid4(), **THIS_WISH)
-
-
-def ordered(town, request_id):
-    town.order()
 
 
 def sent(town, request_id):

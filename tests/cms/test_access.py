@@ -49,7 +49,6 @@ KEY = "a key that lasts as long as the database"
 
 @pytest.fixture(autouse=True)
 def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
     settings.SECOND_FACTOR_SECRET = KEY
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from cms.evidence import DEVICE, FORM, PAPERS, STRANGE_DEVICE, centre, copies, employ, hospital, signed, verdicts
 from cms.neighbours import neighbour_at
-from cms.town import BANK, CERT_NO, copied, shown
+from cms.town import BANK, CERT_NO, REGION, copied, shown
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import (
     Activation,
@@ -76,10 +76,10 @@ def at_centre(actor, **change):
 @pytest.mark.acceptance("S0-12")
 def test_a_service_centre_activates_with_form_copies_face_and_fingerprint(delivered):
     clerk = centre(delivered)
-    assert holder_record(CERT_NO)["medical_account"] == "suspended"
+    assert holder_record(CERT_NO, {REGION})["medical_account"] == "suspended"
     done = at_centre(clerk)
     assert (done.phase, done.application, done.bank_function) == ("done", "1", BankFunction.INACTIVE)
-    assert holder_record(CERT_NO)["medical_account"] == "normal"
+    assert holder_record(CERT_NO, {REGION})["medical_account"] == "normal"
     kept = {copy.document: copy for copy in DocumentCopy.objects.all()}
     assert set(kept) == set(PAPERS)
     assert all(name.encode() not in bytes(copy.sealed) for name, copy in kept.items())

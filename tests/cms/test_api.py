@@ -32,12 +32,6 @@ CARD = "990100001"
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def quick(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    cache.clear()
-
-
 @pytest.fixture
 def teller(town):
     """The outlet's teller, over the web; a card is in use."""

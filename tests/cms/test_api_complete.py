@@ -20,7 +20,6 @@ NOT_OVER_HTTP = {
     "outbox.take_back_loss": "the outbox asks it, with the bank's own answer",
     "privacy.export_person": "hands out a file with everything about a person, at the authority's own machine",
     "sampling.add_sample": "made-up people are for trials",
-    "set_up.register_holder": "people are enrolled with their facts",
 }
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import uuid4, uuid5
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 
 from cms.crowd import citizen_number, portrait
@@ -28,13 +27,6 @@ AT_READER = {"terminal_no": "990100000001", "terminal_time": "2026-02-03T09:30:0
 AT_TILL = {"terminal_no": "990100000101", "terminal_time": "2026-02-03T09:40:00+08:00"}
 TAC = {"tac": "A1B2C3D4"}
 CHIP = {"slot": 2, "before": "310,990101", "after": "310,990100"}
-
-
-@pytest.fixture(autouse=True)
-def quick(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-    cache.clear()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.x509.oid import NameOID
-from django.core.cache import cache
 from django.test import override_settings
 
 from cms.crowd import citizen_number
@@ -37,13 +36,6 @@ CARD, OTHER = "990100001", "990100002"
 OTHER_NUMBER, OTHER_NAME = citizen_number(serial=8), "测试人丁"
 EVERYWHERE = "0." * 3 + "0"
 SEED = Secret(bytes(range(20)))
-
-
-@pytest.fixture(autouse=True)
-def quick(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-    cache.clear()
 
 
 @pytest.mark.acceptance("S2-1")

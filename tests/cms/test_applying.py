@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from cms.town import BANK, CERT_NO, NAME, copied, shown
+from cms.town import BANK, CERT_NO, NAME, REGION, copied, shown
 from cms.wishes import (
     ADULT,
     CHILD_NAME,
@@ -66,10 +66,10 @@ def may(town, applicant=ADULT, kind=RequestKind.NEW):
 @pytest.mark.acceptance("S0-10")
 def test_a_wish_becomes_a_card_and_its_holder_can_watch(town):
     enrol()
-    progress = [progress_record("01", CERT_NO)["progress"]]
+    progress = [progress_record("01", CERT_NO, {REGION})["progress"]]
 
     def look():
-        progress.append(progress_record("01", CERT_NO)["progress"])
+        progress.append(progress_record("01", CERT_NO, {REGION})["progress"])
 
     request_id = applied(town)
     look()
@@ -191,7 +191,7 @@ def test_the_card_is_applied_for_online(town):
     online = Presence(ApplicationWay.ONLINE, verdict=Verdict.SAME_PERSON)
     state = apply(town.clerk, uuid4(), applicant=ADULT, wish=NEW, presence=online)
     assert (state.stage, state.progress) == (Production.APPLIED, "data entry")
-    assert [request["way"] for request in open_requests()] == ["online"]
+    assert [request["way"] for request in open_requests({REGION})] == ["online"]
 
 
 def test_a_proxy_applies_for_an_adult_and_a_guardian_for_a_child(town):
@@ -238,7 +238,7 @@ def test_somebody_else_checks_and_what_fails_is_corrected(town):
         check_request(town.teller, uuid4(), card_request_id=request_id)
     failed = check_request(town.supervisor, uuid4(), card_request_id=request_id, failure=CheckFailure.PHOTO)
     assert (failed.stage, failed.progress) == (Production.CHECK_FAILED, "failed: it is being seen to")
-    assert open_requests()[0]["failure"] == "PHOTO"
+    assert open_requests({REGION})[0]["failure"] == "PHOTO"
     with pytest.raises(IllegalTransition, match="correct it"):
         check_request(town.supervisor, uuid4(), card_request_id=request_id)
     correct_request(town.second_teller, uuid4(), card_request_id=request_id)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from card.cards import PROFILE
+from cms.crowd import enrolled
 from kaguan.apdu.errors import InputError, KaguanError, RuleBroken, VaultError
 from kaguan.cms.ledger.accounts import balance, personal_account
 from kaguan.cms.models import Account, AuditEntry, Card, Holder
@@ -18,7 +19,6 @@ from kaguan.cms.rules.refusals import ProofFailed
 from kaguan.cms.safekeeping.backup import back_up, restore
 from kaguan.cms.safekeeping.dump import row_lines
 from kaguan.cms.services.sampling import add_sample
-from kaguan.cms.services.set_up import register_holder
 from kaguan.cms.store import open_store
 from kaguan.personalization.keystore import make_test_store
 from kaguan.personalization.keystore import open_store as open_vault
@@ -55,7 +55,7 @@ def test_what_is_restored_is_what_was_there(books, own_store, new_store, lasting
     holder = Card.objects.get(pk=CARD).holder_id
     assert kept.ledger_fen == 0
     assert balance(personal_account(holder)) > 0
-    register_holder(lasting_town.clerk, uuid4(), cert_type="01", cert_no="990101199003070025", name="测试人丙")
+    enrolled(lasting_town)
     lasting_town.active_card("990100077", "990101199003070033", "测试人乙")
 
 

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 import zxingcpp
 from click.testing import CliRunner
-from django.core.cache import cache
 from PIL import Image
 
 from card.cards import PROFILE
@@ -37,13 +36,6 @@ from kaguan.terminal.script import converse
 from personalization.paper.printed import code_at, lettering_for, page_count, picture_of, text_of
 
 WHO = ("--operator", "teller", "--institution", "ICBC-1")
-
-
-@pytest.fixture(autouse=True)
-def lasting_secret(settings):
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    cache.clear()
 
 
 @pytest.mark.slow

@@ -46,11 +46,6 @@ from kaguan.vault.secret import Secret
 OTHER, OTHER_CERT_NO = "990100002", "990101198811110028"
 
 
-@pytest.fixture(autouse=True)
-def lasting_secret(settings):
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-
-
 @pytest.fixture
 def certified(town):
     """The town, where a card is in use, its holder's portrait is known, and certificates are signed."""

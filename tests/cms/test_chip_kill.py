@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from threading import Barrier, Lock
+from threading import Lock
 from uuid import uuid4
 
 import pytest
@@ -18,8 +16,8 @@ from django.db import connection
 from cms.chip_steps import STEPS, ask_again, never_silent, open_things, settled_at_last
 from cms.counter import FIRST_PIN, NEW_PIN, Counter, drugs
 from cms.test_chip_trouble import recover_transfers
+from cms.threads import at_once
 from kaguan.apdu.chaining import Layer
-from kaguan.apdu.errors import KaguanError
 from kaguan.emulator.imagefile import FileCard, save_image
 
 pytestmark = pytest.mark.slow
@@ -68,23 +66,6 @@ class Shared(Layer):
     def reset(self):
         with self.lock:
             return self.link.reset()
-
-
-def at_once(*acts) -> None:
-    """Every act has ended, all having begun together, whatever became of them."""
-    gate = Barrier(len(acts))
-
-    def run(act):
-        gate.wait()
-        try:
-            with suppress(KaguanError):
-                act()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        for one in [pool.submit(run, act) for act in acts]:
-            one.result()
 
 
 @pytest.mark.parametrize("round_", range(4))

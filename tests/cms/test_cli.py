@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from card.cards import PROFILE
+from cms.doors import kaguan
 from cms.town import return_row
 from kaguan.apdu.errors import InputError, OrderError
 from kaguan.cms.cli import cms
@@ -40,12 +41,7 @@ def office(own_store):
     """Run `kaguan cms` as somebody; its result, or the error that the front door would show."""
 
     def run(*words, who="admin", at="SSB"):
-        environment = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": who, "KAGUAN_INSTITUTION": at}
-        result = CliRunner().invoke(cms, [str(word) for word in words], env=environment)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return kaguan(own_store, (who, at), *words)
 
     run("init", own_store, "--region", "990199")
     return run

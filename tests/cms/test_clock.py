@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cms.timing import days_ago, the_clock
-from cms.town import CERT_NO, shown
+from cms.town import CERT_NO, REGION, shown
 from cms.wishes import ADULT, applied, enrol
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, Institution, Operator, Receipt, Region, Reminder, TemporaryCard
@@ -154,7 +154,7 @@ def test_validity_ends_the_day_after_the_last_one(town, lost):
     assert ran() == [Due(TimeRule.EXPIRE, CARD)]
     card = Card.objects.get()
     assert (card.application, card.bank_function) == (Application.CANCELLED, BankFunction.CLOSED)
-    assert progress_record("01", CERT_NO)["progress"] == "ended"
+    assert progress_record("01", CERT_NO, {REGION})["progress"] == "ended"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
@@ -203,10 +203,10 @@ def test_a_holder_is_reminded_once_and_told_when_it_is_overdue(town):
         remind(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.REMIND, on=today())
     days_ago(CARD, "hand_over", 90)
     assert ran() == [Due(TimeRule.OVERDUE, CARD)]
-    assert [row["kind"] for row in open_reminders()] == ["activation reminder", "activation overdue"]
-    assert progress_record("01", CERT_NO)["reminders"] == ["activation reminder", "activation overdue"]
+    assert [row["kind"] for row in open_reminders({REGION})] == ["activation reminder", "activation overdue"]
+    assert progress_record("01", CERT_NO, {REGION})["reminders"] == ["activation reminder", "activation overdue"]
     activate(town.teller, uuid4(), card_no=CARD, document=shown())
-    assert open_reminders() == []
+    assert open_reminders({REGION}) == []
     with pytest.raises(NotEligible, match="does not wait to be activated"):
         remind(the_clock(), uuid4(), card_no=CARD, rule=TimeRule.OVERDUE, on=today())
 

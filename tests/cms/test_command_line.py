@@ -17,9 +17,8 @@ CARD = "990100001"
 
 
 @pytest.fixture
-def door(own_store, lasting_town, settings):
+def door(own_store, lasting_town):
     """Run `kaguan cms` with what the window knows; what it prints, or the error that the front door would show."""
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
     lasting_town.active_card(CARD)
 
     def run(*words, typed="", **window):

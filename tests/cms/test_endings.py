@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from cms.timing import the_clock
-from cms.town import BANK, CERT_NO, OTHER_BANK, copied, shown
+from cms.town import BANK, CERT_NO, OTHER_BANK, REGION, copied, shown
 from cms.wishes import ADULT, NEW, applied, enrol, in_person, ordered
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.accounts import balance, purse_account
@@ -141,7 +141,7 @@ def test_a_replacement_is_applied_for_checked_and_ordered(town, card):
     assert Card.objects.get(pk=card).replaced_by_id == NEXT
     assert Card.objects.get(pk=NEXT).order.kind == "replacement"
     assert CardEvent.objects.get(card=card, event="replace").reason == "3"
-    assert progress_record("01", CERT_NO)["progress"] == "making"
+    assert progress_record("01", CERT_NO, {REGION})["progress"] == "making"
 
 
 def test_an_exchange_is_applied_for_and_the_old_card_lives_until_the_order(town, card):
@@ -233,7 +233,7 @@ def test_a_temporary_card_bridges_the_wait(town):
     lent = lend(town)
     today = timezone.localdate()
     assert lent.valid_until == (today + timedelta(days=60)).isoformat()
-    assert progress_record("01", CERT_NO)["temporary_card"] == SLIP
+    assert progress_record("01", CERT_NO, {REGION})["temporary_card"] == SLIP
     with pytest.raises(DuplicateRequest, match="is used already"):
         lend(town)
     with pytest.raises(DuplicateRequest, match="not been given back"):

@@ -33,11 +33,6 @@ PORTAL, HERE = Actor("portal", "SSB"), "10.0.0.1"
 OWN = Secret(b"my own words 22")
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-
-
 @pytest.fixture
 def portal(town):
     """The authority's portal; a holder has a card that is not in use."""

@@ -9,14 +9,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner
 from django.utils import timezone
 
+from cms.doors import kaguan
 from cms.timing import days_ago, the_clock
 from cms.town import CERT_NO, NAME, return_row
 from cms.wishes import SECOND_CERT_NO, SECOND_NAME, enrol
 from kaguan.apdu.errors import NeedsSecondPerson, OrderError
-from kaguan.cms.cli import cms
 from kaguan.cms.models import Card, CardEvent, CardRequest, StockItem, TemporaryCard
 from kaguan.cms.rules.refusals import MayNotHaveCard, NotEligible
 from kaguan.personalization.order.returnfile import write_return
@@ -36,15 +35,7 @@ CARD, NEXT = "990100001", "990100002"
 def office(own_store):
     """Run `kaguan cms` in the town as somebody."""
 
-    def run(*words, who, at):
-        environment = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": who, "KAGUAN_INSTITUTION": at}
-        result = CliRunner().invoke(cms, [str(word) for word in words], env=environment)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return lambda *words, who, at: kaguan(own_store, (who, at), *words)
 
 
 def request_of(cert_no=CERT_NO):

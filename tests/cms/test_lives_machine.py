@@ -182,11 +182,7 @@ class Lives(RuleBasedStateMachine):
     @rule(data=st.data(), use=st.sampled_from([order_replacement, order_exchange, order_renewal]))
     def succeed(self, data, use):
         number, old = self.next_number(), self.card(data)
-        days = date(2026, 3, 1), date(2036, 3, 1)
-        if use is order_replacement:
-            asked = {"new_card_no": number, "order_no": f"S{number}", "issue_date": days[0], "valid_until": days[1]}
-        else:
-            asked = {"new": NewCard(number, f"S{number}", *days)}
+        asked = {"new": NewCard(number, f"S{number}", date(2026, 3, 1), date(2036, 3, 1))}
         if use is order_exchange:
             asked["reason"] = ExchangeReason.DAMAGE
         self.attempt(use, "clerk", card_no=old, **asked)

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from cms.test_race import at_once
+from cms.threads import at_once
 from cms.timing import days_ago, the_clock
 from cms.town import shown
 from cms.wishes import ADULT, NEW, enrol, in_person

@@ -31,7 +31,7 @@ from kaguan.cms.services.loss import (
     report_formal_loss,
     report_temporary_loss,
 )
-from kaguan.cms.services.orders import order_replacement
+from kaguan.cms.services.orders import NewCard, order_replacement
 from kaguan.cms.services.pin import record_pin_change
 from kaguan.cms.services.purchase import authorise_purchase
 from kaguan.cms.services.set_up import set_region
@@ -68,11 +68,7 @@ def replace_card(town, by=None):
         by or town.clerk,
         uuid4(),
         card_no=OLD,
-        new_card_no=NEW,
-        order_no="R1",
-        issue_date=date(2026, 3, 1),
-        valid_until=date(2036, 3, 1),
-        bank_card_no="6229999900000002",
+        new=NewCard(NEW, "R1", date(2026, 3, 1), date(2036, 3, 1), "6229999900000002"),
     )
     row = return_row(NEW)._replace(bank_card_no="6229999900000002")
     receive_stock(town.teller, uuid4(), rows=[row])
@@ -177,15 +173,7 @@ def test_a_lost_card_is_replaced_and_its_purse_carried_over(town, card):
 def test_only_a_formally_lost_card_is_replaced(town, card):
     report_temporary_loss(town.hotline, uuid4(), card_no=card)
     with pytest.raises(IllegalTransition, match="replace refused"):
-        order_replacement(
-            town.clerk,
-            uuid4(),
-            card_no=card,
-            new_card_no=NEW,
-            order_no="R1",
-            issue_date=date(2026, 3, 1),
-            valid_until=date(2036, 3, 1),
-        )
+        order_replacement(town.clerk, uuid4(), card_no=card, new=NewCard(NEW, "R1", date(2026, 3, 1), date(2036, 3, 1)))
     assert Card.objects.count() == 1
 
 
@@ -211,15 +199,7 @@ def test_a_replacement_of_a_replacement_brings_what_any_of_its_forerunners_still
     activate(town.teller, uuid4(), card_no=NEW, document=shown())
     town.load(NEW, 700)
     report_formal_loss(town.teller, uuid4(), card_no=NEW, document=shown())
-    order_replacement(
-        town.clerk,
-        uuid4(),
-        card_no=NEW,
-        new_card_no=third,
-        order_no="R2",
-        issue_date=date(2026, 4, 1),
-        valid_until=date(2036, 4, 1),
-    )
+    order_replacement(town.clerk, uuid4(), card_no=NEW, new=NewCard(third, "R2", date(2026, 4, 1), date(2036, 4, 1)))
     town.receive(third)
     town.hand_over(third)
     activate(town.teller, uuid4(), card_no=third, document=shown())
@@ -245,13 +225,7 @@ def test_two_dead_forerunners_are_emptied_in_one_carry_over(town, card):
     town.load(NEW, 700)
     report_formal_loss(town.teller, uuid4(), card_no=NEW, document=shown())
     order_replacement(
-        town.clerk,
-        uuid4(),
-        card_no=NEW,
-        new_card_no="990100003",
-        order_no="R2",
-        issue_date=date(2026, 4, 1),
-        valid_until=date(2036, 4, 1),
+        town.clerk, uuid4(), card_no=NEW, new=NewCard("990100003", "R2", date(2026, 4, 1), date(2036, 4, 1))
     )
     Card.objects.filter(card_no="990100003").update(application=Application.NORMAL)
     for blocked in (OLD, NEW):

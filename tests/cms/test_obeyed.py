@@ -14,7 +14,7 @@ from cms.town import BANK
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, CardEvent, TemporaryCard
 from kaguan.cms.rules.applying import ApplicationWay, Presence, RequestKind
-from kaguan.cms.rules.choices import CardFunction, Demand, DocumentCopy
+from kaguan.cms.rules.choices import CardFunction, Demand, Paper
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import SOCIAL_SECURITY_CARD, Document
@@ -154,7 +154,7 @@ def test_a_card_is_applied_for_online_where_the_city_says_so(easy, strict):
 def test_what_has_to_be_shown_besides(easy, strict):
     also = ["identity document", "bank card"]
     strict.says(activate_documents=also, formal_loss_documents=also, pin_reset_documents=also)
-    papers = {"papers": [DocumentCopy.BANK_CARD]}
+    papers = {"papers": [Paper.BANK_CARD]}
     for city, shown in ((easy, {}), (strict, papers)):
         card_no = city.in_stock()
         city.deliver(card_no)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cms.regions import rules_of
 from kaguan.cms.rules.axis import validate
 from kaguan.cms.rules.channels import AT_PLACE, channel_taken, channels_of
-from kaguan.cms.rules.choices import DayCount, Demand, DocumentCopy, InstitutionKind, LossScope
+from kaguan.cms.rules.choices import DayCount, Demand, InstitutionKind, LossScope, Paper
 from kaguan.cms.rules.deadlines import Urgency, due_at
 from kaguan.cms.rules.demands import KNOWN_TO_BOOKS, Met, check_met, open_demands
 from kaguan.cms.rules.documents import Document
@@ -124,11 +124,11 @@ def test_by_when_a_card_is_made(ordered_at):
     assert due_at(rules_of("990100"), Urgency.NORMAL, ordered_at) < normal
 
 
-@given(st.sets(st.sampled_from(DocumentCopy)), st.sets(st.sampled_from(DocumentCopy)), st.booleans())
+@given(st.sets(st.sampled_from(Paper)), st.sets(st.sampled_from(Paper)), st.booleans())
 def test_what_is_not_shown_is_missing(wanted, papers, original):
     document = Document("01", "990101199003070017", original=original)
     missing = missing_papers(tuple(wanted), document, papers)
-    of_document = DocumentCopy.IDENTITY_ORIGINAL if original else DocumentCopy.IDENTITY_COPY
+    of_document = Paper.IDENTITY_ORIGINAL if original else Paper.IDENTITY_COPY
     assert set(missing) == wanted - papers - {of_document}
     assert set(missing_papers(tuple(wanted), None, ())) == wanted
 

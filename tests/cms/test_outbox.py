@@ -59,9 +59,8 @@ class Bank:
 
 
 @pytest.fixture
-def bank(town, settings):
+def bank(town):
     """The card's bank is told; a card is in use."""
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
     town.active_card(CARD)
     ear = Bank()
     register_endpoint(town.administrator, uuid4(), bank_code=BANK, url=ear.url, key=Secret(KEY))

@@ -22,7 +22,7 @@ from cms.counter import (
     new_card,
     open_transfers,
 )
-from cms.town import CERT_NO, shown
+from cms.town import CERT_NO, REGION, shown
 from kaguan.apdu.chaining import Layer
 from kaguan.apdu.errors import CardLost
 from kaguan.cms.models import AuditEntry, Card, CardEvent, Transfer
@@ -86,9 +86,9 @@ def other_keys() -> SoftwareVault:
 @pytest.mark.acceptance("S4-31")
 def test_a_card_is_activated_at_its_own_bank(counter):
     card = counter.handed_over()
-    assert holder_record(CERT_NO)["medical_account"] == "suspended"
+    assert holder_record(CERT_NO, {REGION})["medical_account"] == "suspended"
     assert counter.outlet.activate(card, uuid4(), shown()).application == Application.NORMAL
-    assert holder_record(CERT_NO)["medical_account"] == "normal"
+    assert holder_record(CERT_NO, {REGION})["medical_account"] == "normal"
 
 
 @pytest.mark.acceptance("S2-3")

@@ -26,7 +26,7 @@ from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.queries import open_reservations
 from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation, NotEligible, NotFound
 from kaguan.cms.services.loss import report_formal_loss
-from kaguan.cms.services.orders import order_replacement
+from kaguan.cms.services.orders import NewCard, order_replacement
 from kaguan.emulator.card import EmulatedCard
 from kaguan.emulator.faults import tearing
 from terminal.counter import Losing
@@ -234,15 +234,7 @@ def test_a_load_that_did_not_happen_is_cancelled_after_purchases_too(counter):
 
 def replaced(counter):
     """A successor is ordered for the lost card."""
-    order_replacement(
-        counter.town.clerk,
-        uuid4(),
-        card_no=CARD,
-        new_card_no=SUCCESSOR,
-        order_no="R1",
-        issue_date=ISSUED,
-        valid_until=EXPIRES,
-    )
+    order_replacement(counter.town.clerk, uuid4(), card_no=CARD, new=NewCard(SUCCESSOR, "R1", ISSUED, EXPIRES))
 
 
 def lost_and_blocked(counter) -> EmulatedCard:

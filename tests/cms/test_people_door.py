@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
-from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -19,10 +18,10 @@ from cryptography.x509.oid import NameOID
 
 from cms.counter import CARD, PROFILE, Counter, vault
 from cms.crowd import citizen_number, portrait
+from cms.doors import kaguan
 from cms.evidence import DEVICE, FORM, PAPERS, hospital, signed
 from cms.town import CERT_NO, NAME
 from kaguan.apdu.errors import InputError, NeedsSecondPerson
-from kaguan.cms.cli import cms
 from kaguan.cms.models import Card, DocumentCopy, Guardian, Holder, HolderPhoto
 from kaguan.cms.rules.choices import Check
 from kaguan.cms.rules.refusals import NotAllowed, NotEligible
@@ -36,21 +35,10 @@ PEOPLE = {"cl": ("clerk", "SSB"), "su": ("supervisor", "SSB"), "te": ("teller", 
 
 
 @pytest.fixture
-def door(own_store, lasting_town, monkeypatch, settings):
+def door(own_store, lasting_town, monkeypatch):
     """Run `kaguan cms` as somebody; what it prints, or the error that the front door would show."""
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
-    def run(who, *words, typed=""):
-        operator, institution = PEOPLE.get(who, who)
-        environment = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": operator, "KAGUAN_INSTITUTION": institution}
-        result = CliRunner().invoke(cms, [str(word) for word in words], env=environment, input=typed)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return lambda who, *words, typed="": kaguan(own_store, PEOPLE.get(who, who), *words, typed=typed)
 
 
 def number_in(shown, name):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
+from cms.threads import at_once
 from cms.town import AT_OTHER_TILL, AT_TILL, TERMINAL
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
@@ -21,23 +19,6 @@ from kaguan.cms.services.purchase import authorise_purchase
 pytestmark = pytest.mark.slow
 
 CARD = "990100001"
-
-
-def at_once(*acts):
-    """Run every act in a thread of its own, all released together; give what each returned or refused."""
-    gate = Barrier(len(acts))
-
-    def run(act):
-        gate.wait()
-        try:
-            return act()
-        except RuleBroken as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
+from cms import chip_cases, life_cases, request_cases
 from cms.certificate_cases import GONE, PROOF, issued, signing
 from cms.crowd import citizen_number
 from cms.evidence import FORM, copies
 from cms.life_cases import SUCCESSOR as NEXT
 from cms.life_cases import lent
 from cms.neighbours import neighbour_at, province
-from cms.test_chip_requests import CASES as CHIP_CASES
-from cms.test_people_requests import ASKED, ASKED_CASE, OLD, begun, case_open, correction_asked, somebody
-from cms.test_requests import CASES, QUESTIONS, active, handed_over, in_state, ordered
+from cms.people_cases import ASKED, ASKED_CASE, OLD, begun, case_open, correction_asked, somebody
+from cms.request_cases import QUESTIONS, active, handed_over, in_state, ordered
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, shown
 from cms.wishes import ADULT
 from kaguan.apdu.errors import RuleBroken
@@ -66,7 +66,6 @@ PLACES = [InstitutionKind.AUTHORITY, InstitutionKind.OUTLET, InstitutionKind.PHA
 SAME_PERSON_THERE = OrderRow("990200001", "01", CERT_NO, "另外的名", BANK, "", ISSUED, EXPIRES)
 lost = in_state(Application.TEMPORARY_LOSS)
 MORE = [
-    (set_up.register_holder, "clerk", ordered, {"cert_type": "01", "cert_no": CERT_NO, "name": "另外的名"}),
     (order_cards, "clerk", ordered, {"order_no": "B-other", "rows": [SAME_PERSON_THERE]}),
     (requests.may_have_card, "teller", ordered, {"applicant": ADULT, "kind": RequestKind.NEW}),
     (load.allow_load, "teller", active, {**CARD, "amount_fen": 1}),
@@ -115,11 +114,7 @@ MORE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def lasting_secret(settings):
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-
-
+CASES = [*request_cases.CASES, *life_cases.CASES, *chip_cases.CASES, *MORE]
 LISTS = {
     browsing.list_requests,
     browsing.list_reminders,
@@ -149,7 +144,7 @@ def vars_of(answer):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES + MORE + CHIP_CASES)
+@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES)
 def test_a_neighbour_learns_the_same_whether_it_is_on_our_books_or_on_nobodys(town, place, ask, who, prepare, asked):
     neighbour, request_id = neighbour_at(place), uuid4()
     before = transaction.savepoint()

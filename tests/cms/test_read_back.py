@@ -33,6 +33,7 @@ from kaguan.cms.rules.refusals import AlreadyResolved, IllegalTransition, NotAll
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.services.approvals.asking import ask_settlement
 from kaguan.cms.services.approvals.deciding import approve, reject
+from kaguan.cms.services.chip.pin import begin_pin_change, begin_pin_reset, end_pin_step
 from kaguan.cms.services.lock import unlock
 from kaguan.personalization.specimen import REGION
 from kaguan.terminal.cardkeys import CardKeys
@@ -110,8 +111,8 @@ def test_the_same_disagreement_is_one_case_however_often_it_is_seen(counter):
     behind_the_rules(counter, "purchase", card, 700, booked=False)
     for seen in (1, 2, 3):
         assert counter.outlet.read(card).open_cases == Facet.PURSE
-        assert case_record(only_case())["sightings"] == seen
-    assert case_record(only_case())["chip"] == "9300 fen"
+        assert case_record(only_case(), {REGION})["sightings"] == seen
+    assert case_record(only_case(), {REGION})["chip"] == "9300 fen"
     assert AuditEntry.objects.filter(action="read back", outcome="done").count() == 3
 
 
@@ -158,8 +159,8 @@ def test_two_people_let_the_books_follow_the_chip(counter):
     assert account_record("SUSPENSE")["newest_entries"][0]["kind"] == "correction"
     assert facets() == []
     verify_books()
-    (settled,) = [case for case in cases(settled=True) if case["about"] == Facet.PURSE]
-    record = case_record(UUID(settled["case"]))
+    (settled,) = [case for case in cases({REGION}, settled=True) if case["about"] == Facet.PURSE]
+    record = case_record(UUID(settled["case"]), {REGION})
     assert (record["state"], record["why"], record["approval"]) == ("settled", Remedy.BOOKS_FOLLOW, str(approval))
     counter.pharmacy.purchase(card, uuid4(), drugs(100), FIRST_PIN)
     assert Facet.PURSE not in facets()
@@ -256,3 +257,15 @@ def test_another_citys_case_does_not_exist_here(counter):
     other = neighbour_at(InstitutionKind.AUTHORITY)
     with pytest.raises(NotFound):
         asked(counter, Remedy.EXPLAINED, by=other)
+
+
+def test_a_step_that_is_open_goes_on_under_its_own_id(town):
+    first, second = UUID(int=1), UUID(int=2)
+    town.active_card(CARD)
+    begin_pin_change(town.cashier, first, card_no=CARD)
+    (known,) = ChipCase.objects.all()
+    begin_pin_reset(town.teller, second, card_no=CARD, document=shown())
+    assert ChipCase.objects.get().pk == known.pk
+    end_pin_step(town.teller, second, card_no=CARD)
+    assert ChipCase.objects.get().state == "settled"
+    assert Card.objects.get().pin == "1"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
 
 from cms.cities import easy_city
+from cms.doors import kaguan
 from cms.town import CERT_NO, NAME
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.cli import cms
@@ -110,14 +112,7 @@ def test_the_doors(lasting_town, own_store):
     city = easy_city(lasting_town)
     city.active()
 
-    def run(*words):
-        who = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": "teller", "KAGUAN_INSTITUTION": "ICBC-1"}
-        result = CliRunner().invoke(cms, words, env=who)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
+    run = partial(kaguan, own_store, ("teller", "ICBC-1"))
     assert "NORMAL" in run("card", "show", city.first_card)
     assert "NORMAL" in run("holder", "show", CERT_NO)
     with pytest.raises(NotFound):

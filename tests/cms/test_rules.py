@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cms.regions import rules_of
 from kaguan.cms.rules.axis import Axis, Transition, validate
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document, mask_name, mask_number, mask_text
 from kaguan.cms.rules.guards import GUARDS, Circumstances, Guard, Verdict
 from kaguan.cms.rules.lifecycle import (
@@ -130,7 +130,7 @@ UNWILLING = {
     Guard.RESETS_LEFT: {"pin_resets_done": 10},
     Guard.NO_RESETS_LEFT: {"pin_resets_done": 0},
     Guard.GUARDIAN_PRESENT: {"guardian_needed": True},
-    Guard.PAPERS_SHOWN: {"papers_missing": (DocumentCopy.BANK_CARD,)},
+    Guard.PAPERS_SHOWN: {"papers_missing": (Paper.BANK_CARD,)},
     Guard.BANK_SIDE_HERE: {"outlet_bank_code": "95599"},
     Guard.CARD_ENDED: {"application_ended": False},
     Guard.CARD_LIVES: {"application_ended": True},

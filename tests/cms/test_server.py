@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from cms.test_race import at_once
-from cms.test_requests import CASES
+from cms import life_cases, request_cases
+from cms.threads import at_once
 from cms.town import BANK, EXPIRES, ISSUED, NAME, TERMINAL
 from kaguan.cms import audit
 from kaguan.cms.append_only import drop_guards
@@ -33,7 +33,7 @@ from kaguan.cms.services.load import begin_load
 from kaguan.cms.services.lock import lock
 from kaguan.cms.services.loss import report_temporary_loss
 from kaguan.cms.services.orders import OrderRow, order_cards
-from kaguan.cms.services.set_up import found, register_holder
+from kaguan.cms.services.set_up import found
 from kaguan.cms.services.transacting import in_transaction
 from kaguan.cms.store import open_store
 from kaguan.database import DatabaseGone
@@ -64,7 +64,7 @@ def test_a_card_that_another_request_holds_is_waited_for_and_then_told(own_store
     assert report_temporary_loss(lasting_town.hotline, uuid4(), card_no=CARD).application == "4"
 
 
-ON_A_CARD = [case for case in CASES if "card_no" in case[3]]
+ON_A_CARD = [case for case in request_cases.CASES + life_cases.CASES if "card_no" in case[3]]
 
 
 @pytest.mark.parametrize(("ask", "who", "prepare", "asked"), ON_A_CARD, ids=[case[0].__name__ for case in ON_A_CARD])
@@ -239,7 +239,7 @@ def test_no_server_at_the_address(own_store, tmp_path):
 
 def test_a_request_inside_another_ones_transaction_is_a_bug(lasting_town):
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        register_holder(lasting_town.clerk, UUID(int=3), cert_type="01", cert_no="990101199003070025", name="测试人丙")
+        report_temporary_loss(lasting_town.hotline, UUID(int=3), card_no=CARD)
 
 
 def test_programs_that_open_a_new_database_together_migrate_it_once(own_store):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from cms.doors import kaguan
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, return_row
 from kaguan.apdu.errors import InputError
-from kaguan.cms.cli import cms
 from kaguan.cms.models import Region, RegionVersion
 from kaguan.cms.regions.record import region_record
 from kaguan.cms.rules.documents import Document
@@ -271,14 +271,7 @@ def test_settings_from_before_versions_hold_since_ever(own_store):
 
 @pytest.mark.slow
 def test_the_door(own_store, tmp_path):
-    def run(*words):
-        environment = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": "qd", "KAGUAN_INSTITUTION": "QD"}
-        result = CliRunner().invoke(cms, ["region", *map(str, words)], env=environment)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
+    run = partial(kaguan, own_store, ("qd", "QD"), "region")
     with pytest.raises(NotFound, match="no rules of region 370200"):
         run("show", QINGDAO)
     found(uuid4(), region_code=QINGDAO, authority="QD", administrator="qd")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from django.core.cache import cache
 
+from cms.doors import kaguan
 from cms.town import BANK
 from cms.web import Caller, machine
 from kaguan.apdu.errors import InputError
@@ -24,22 +25,11 @@ ADMINISTRATOR, HOTLINE = ("admin", "SSB"), ("hotline", "SSB")
 
 
 @pytest.fixture
-def door(own_store, lasting_town, settings):
+def door(own_store, lasting_town):
     """Run `kaguan cms` as somebody; what it prints."""
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-    cache.clear()
     lasting_town.active_card(CARD)
 
-    def run(who, *words):
-        operator, institution = who
-        environment = {"KAGUAN_DB": own_store, "KAGUAN_OPERATOR": operator, "KAGUAN_INSTITUTION": institution}
-        result = CliRunner().invoke(cms, [str(word) for word in words], env=environment)
-        if isinstance(result.exception, Exception):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return partial(kaguan, own_store)
 
 
 def test_a_token_is_shown_once_serves_and_is_revoked(door):

@@ -20,6 +20,7 @@ from kaguan.cms.services.set_up import found, register_institution, register_ope
 from kaguan.cms.services.stock import receive_stock
 from kaguan.personalization.order.returnfile import ReturnRow
 
+REGION = "990100"
 BANK = "95588"
 OTHER_BANK = "95599"
 CERT_NO = "990101199003070017"
@@ -124,7 +125,7 @@ def return_row(card_no: str, cert_no: str = CERT_NO, name: str = NAME) -> Return
 
 def found_town() -> Town:
     """Leave the town on the books."""
-    administrator = found(uuid4(), region_code="990100", authority="SSB", administrator="admin")
+    administrator = found(uuid4(), region_code=REGION, authority="SSB", administrator="admin")
 
     def open_site(code, kind, bank_code=""):
         medical = kind in {InstitutionKind.CLINIC, InstitutionKind.PHARMACY}

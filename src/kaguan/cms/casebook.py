@@ -13,23 +13,20 @@ from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.terms import BlacklistCause
 
 
-def cases(card_no: str = "", *, settled: bool = False, within: Collection[str] | None = None) -> list[Record]:
-    """Return the open cases, oldest first, of one card or of all; with `settled` those that were settled as well.
+def cases(within: Collection[str], card_no: str = "", *, settled: bool = False) -> list[Record]:
+    """Return the open cases of these regions, oldest first, of one card or of all.
 
-    Those of other regions than `within` are left out.
+    With `settled` those that were settled as well.
     """
-    known = ChipCase.objects.select_related("card").order_by("at", "case_id")
-    if within is not None:
-        known = known.filter(card__region__in=within)
+    known = ChipCase.objects.filter(card__region__in=within).select_related("card").order_by("at", "case_id")
     if card_no:
         known = known.filter(card=card_no)
     return [_record(case) for case in (known if settled else known.filter(state="open"))]
 
 
-def case_record(case_id: UUID, *, within: Collection[str] | None = None) -> Record:
-    """Return the case with what became of it; refuse with NotFound, also one of another region than `within`."""
-    known = ChipCase.objects.filter(pk=case_id)
-    case = (known if within is None else known.filter(card__region__in=within)).first()
+def case_record(case_id: UUID, within: Collection[str]) -> Record:
+    """Return the case of these regions with what became of it; refuse with NotFound."""
+    case = ChipCase.objects.filter(pk=case_id, card__region__in=within).first()
     if case is None:
         raise NotFound(f"no case {case_id} is on the books")
     return {

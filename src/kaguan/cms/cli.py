@@ -47,7 +47,7 @@ from kaguan.cms.regions.cli import region
 from kaguan.cms.reporting.cli import misuse
 from kaguan.cms.rules.applying import EXCHANGE_REASON_OF, Agent
 from kaguan.cms.rules.care import CARE
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
@@ -228,7 +228,7 @@ def loss_formal(
     request: Request,
     card_no: str,
     document: Document,
-    papers: tuple[DocumentCopy, ...],
+    papers: tuple[Paper, ...],
     channel: Channel | None,
 ) -> None:
     """Report card CARD_NO formally lost."""

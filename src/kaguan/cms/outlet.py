@@ -28,7 +28,7 @@ from kaguan.cms.counter.readback import chip_state, compare
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application, LockReason
 from kaguan.cms.rules.purchases import Item
@@ -75,7 +75,7 @@ class Outlet(Desk):
     """Everything that is done at a counter with a card in its reader."""
 
     def activate(
-        self, link: Link, request_id: UUID, document: Document, papers: Sequence[DocumentCopy] = ()
+        self, link: Link, request_id: UUID, document: Document, papers: Sequence[Paper] = ()
     ) -> ActivationState:
         """The card in the reader is in normal use, and says so on its chip.
 
@@ -96,7 +96,7 @@ class Outlet(Desk):
                 request_id,
                 card_no=card_no,
                 document=document,
-                papers=[DocumentCopy.SOCIAL_CARD, *papers],
+                papers=[Paper.SOCIAL_CARD, *papers],
                 chip=chip,
             ),
         )
@@ -193,7 +193,7 @@ class Outlet(Desk):
         self.with_pin(link, identity.card_no, request_id, verify_pin(pin))
 
     def unblock_pin(
-        self, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[DocumentCopy] = ()
+        self, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[Paper] = ()
     ) -> CardState:
         """The card has the new PIN and all its tries.
 

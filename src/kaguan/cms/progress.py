@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from kaguan.cms.models import Card, CardRequest, Holder, Reminder, TemporaryCard
-from kaguan.cms.models.lives import OPEN_REQUEST
 from kaguan.cms.queries import Record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.production import CheckFailure, Production
+from kaguan.cms.rules.production import OPEN_REQUEST, CheckFailure, Production
 from kaguan.cms.rules.progress import Progress, progress_of
 from kaguan.cms.rules.refusals import NotFound
 
 
-def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | None = None) -> Record:
+def progress_record(cert_type: str, cert_no: str, within: Collection[str]) -> Record:
     """Return how far the person's newest card or open request is, with reminders and temporary card.
 
-    Refuses with NotFound when nobody of the regions (`within`, else of any) has that document.
+    Refuses with NotFound when nobody of these regions has that document.
     """
-    known = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no).order_by("pk")
-    holder = (known if within is None else known.filter(region__in=within)).first()
+    known = Holder.objects.filter(cert_type=cert_type, cert_no=cert_no, region__in=within)
+    holder = known.order_by("pk").first()
     if holder is None:
         raise NotFound(f"no person with document {cert_type} {mask_number(cert_no)} is on the books")
     request = CardRequest.objects.filter(holder=holder).order_by("-applied_at").first()
@@ -40,11 +39,9 @@ def progress_record(cert_type: str, cert_no: str, *, within: Collection[str] | N
     }
 
 
-def open_requests(*, within: Collection[str] | None = None) -> list[Record]:
-    """Return every request of the regions that is not ordered yet, oldest first; people stand as numbers in it."""
-    waiting = CardRequest.objects.filter(stage__in=OPEN_REQUEST).order_by("applied_at")
-    if within is not None:
-        waiting = waiting.filter(region__in=within)
+def open_requests(within: Collection[str]) -> list[Record]:
+    """Return every request of these regions that is not ordered yet, oldest first; people stand as numbers in it."""
+    waiting = CardRequest.objects.filter(stage__in=OPEN_REQUEST, region__in=within)
     return [
         {
             "card_request": str(request.pk),
@@ -57,15 +54,13 @@ def open_requests(*, within: Collection[str] | None = None) -> list[Record]:
             "applied_by": request.applied_by,
             "applied_at": request.applied_at.isoformat(timespec="seconds"),
         }
-        for request in waiting
+        for request in waiting.order_by("applied_at")
     ]
 
 
-def open_reminders(*, within: Collection[str] | None = None) -> list[Record]:
-    """Return every reminder of the regions whose card still waits to be activated, oldest first."""
-    waiting = Reminder.objects.filter(card__application=Application.NOT_ENABLED).select_related("card").order_by("id")
-    if within is not None:
-        waiting = waiting.filter(card__region__in=within)
+def open_reminders(within: Collection[str]) -> list[Record]:
+    """Return every reminder of these regions whose card still waits to be activated, oldest first."""
+    waiting = Reminder.objects.filter(card__application=Application.NOT_ENABLED, card__region__in=within)
     return [
         {
             "card_no": reminder.card.card_no,
@@ -73,5 +68,5 @@ def open_reminders(*, within: Collection[str] | None = None) -> list[Record]:
             "kind": reminder.kind,
             "due_on": reminder.due_on.isoformat(),
         }
-        for reminder in waiting
+        for reminder in waiting.select_related("card").order_by("id")
     ]

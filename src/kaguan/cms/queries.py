@@ -38,11 +38,8 @@ _CARDS: Final[Compiled[tuple[str, str]]] = Compiled(
 )
 
 
-def card_record(card_no: str) -> Record:
-    """Return the card with the names of its four states and its purse's balance; refuse with NotFound."""
-    card = Card.objects.filter(pk=card_no).first()
-    if card is None:
-        raise NotFound(f"no card {card_no} is on the books")
+def card_record(card: Card) -> Record:
+    """Return the card with the names of its four states and its purse's balance."""
     return {
         "card_no": card.card_no,
         "card_ident_code": card.card_ident_code or "",
@@ -59,13 +56,12 @@ def card_record(card_no: str) -> Record:
         "valid_until": card.valid_until.isoformat(),
         "chip_blocked_at": card.chip_blocked_at.isoformat() if card.chip_blocked_at else "",
         "replaced_by": card.replaced_by.card_no if card.replaced_by else "",
-        "purse_fen": balance(purse_account(card_no)),
+        "purse_fen": balance(purse_account(card.card_no)),
     }
 
 
-def card_events(card_no: str) -> list[Record]:
-    """Return every step of the card's life, oldest first; refuse with NotFound."""
-    card_record(card_no)
+def card_events(card: Card) -> list[Record]:
+    """Return every step of the card's life, oldest first."""
     return [
         {
             "at": event.at.isoformat(timespec="seconds"),
@@ -77,22 +73,21 @@ def card_events(card_no: str) -> list[Record]:
             "operator": event.operator,
             "institution": event.institution,
         }
-        for event in CardEvent.objects.filter(card=card_no).order_by("id")
+        for event in CardEvent.objects.filter(card=card).order_by("id")
     ]
 
 
-def holder_record(number: str, *, within: Collection[str] | None = None) -> Record:
-    """Return the person with that number in the books or on the identity document; refuse with NotFound.
+def holder_record(number: str, within: Collection[str]) -> Record:
+    """Return the person of these regions with that number in the books or on the identity document.
 
-    Those of other regions than `within` are not found.
-
+    Refuses with NotFound.
     The medical account is in normal use while one of the person's cards is.
     """
     if number.isascii() and number.isdigit() and len(number) < 14:
         known = list(Holder.objects.select_related("region").filter(pk=number))
     else:
         known = _PERSON.all(cert_no=number)
-    holder = next((one for one in known if within is None or one.region_id in within), None)
+    holder = next((one for one in known if one.region_id in within), None)
     if holder is None:
         raise NotFound(f"no person {mask_number(number)} is on the books")
     cards = {card_no: Application(state).name for card_no, state in _CARDS.all(holder=holder.pk)}

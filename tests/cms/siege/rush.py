@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from cms.test_lives_machine import ON_CARD, WITH_DOCUMENT, Lives
-from cms.test_race import at_once
+from cms.threads import at_once
 from cms.town import AT_TILL, TERMINAL, return_row, shown
 from kaguan.apdu.errors import RuleBroken
 from kaguan.cms import audit

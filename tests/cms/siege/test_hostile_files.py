@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
+from cms.asked import books
 from cms.crowd import citizen_number, portrait
 from cms.neighbours import EVERY_ROLE
-from cms.siege.asked import books
 from cms.town import BANK, CERT_NO, EXPIRES, ISSUED, NAME, return_row
 from cms.wishes import NEW, checked, enrol
 from kaguan.apdu.errors import InputError, KaguanError

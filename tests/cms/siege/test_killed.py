@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from cms.siege.asked import CASES, NAMES, books, effects, wish_of
+from cms.asked import CASES, NAMES, books, effects, wish_of
 from cms.siege.dying import AFTER_COMMIT, BEFORE_COMMIT, dying_at, statements_of
 from cms.siege.processes import all_gone, apart
 from kaguan.cms import audit
@@ -17,12 +17,6 @@ pytestmark = pytest.mark.slow
 
 REQUEST = UUID(int=990100)
 MOMENTS = 3
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
 
 def nothing_is_left_of_it(wish, moments):

@@ -7,7 +7,6 @@ import re
 from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,10 +31,7 @@ WRITTEN_BY_ASKING = {"cms_session", "cms_sourcefailures", "cms_credential"}
 
 @pytest.fixture(autouse=True)
 def quick(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
     settings.RATE_OF_A_SOURCE = settings.RATE_OF_A_TOKEN = settings.RATE_OF_SIGNING_IN = "100000/m"
-    cache.clear()
 
 
 def rows():

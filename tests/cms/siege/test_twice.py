@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cms.siege.asked import CASES, NAMES, books, effects, wish_of
+from cms.asked import CASES, NAMES, books, effects, wish_of
 from cms.siege.processes import side_by_side
 from cms.siege.rush import story_of
 from cms.town import AT_OTHER_TILL, AT_TILL, TERMINAL, shown
@@ -31,12 +31,6 @@ CARD = "990100001"
 BILL = [Item(ItemCategory.DRUG, 600)]
 LOAD = {"card_no": CARD, "amount_fen": 900, "purse_before_fen": 1_000, "online_sequence": 1}
 """More than half of what there is: it cannot be done twice."""
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
 
 @pytest.mark.only_on("postgresql")

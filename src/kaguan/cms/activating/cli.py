@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kaguan.apdu.errors import InputError
-from kaguan.cms.asking.cli import Request, changes, existing_file, resumes, shows_document
+from kaguan.cms.asking.cli import CERT_TYPE, Request, changes, existing_file, resumes, shows_document
 from kaguan.cms.counter.cli import AtCounter, at_counter, takes_card
 from kaguan.cms.rules.activation import ApplicationForm, SealedCopy, SignedVerdict, Visit
 from kaguan.cms.rules.choices import Check
@@ -111,7 +111,7 @@ def activation_show_old(at: AtCounter) -> None:
 
 @activation.command("old-medical")
 @click.argument("old_card_no")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
+@CERT_TYPE
 @click.option("--cert-no", prompt="Number of the person that the card names", help="Prompted for if not given.")
 @click.option("--terminal-no", required=True, help="Number of the terminal that read it.")
 @changes

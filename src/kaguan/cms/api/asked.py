@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Header
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from kaguan.cms.services.case import Actor
 
@@ -78,6 +78,3 @@ def goes_on(request: HttpRequest, request_id: UUID) -> tuple[Actor, UUID]:
 def tagged(response: HttpResponse, tag: str) -> None:
     """Leave the tag of what is shown in the response, as a weak ETag: it is of the state, not of the bytes."""
     response["ETag"] = f'W/"{tag}"'
-
-
-CardNo = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
 from kaguan.cms.rules.applying import Agent, AgentRelation
-from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.choices import Demand, Paper
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.vault.secret import Secret
@@ -26,7 +26,7 @@ def text(longest: int | None, *, shortest: int = 1) -> Any:
 Code = Annotated[str, text(20)]
 OptionalCode = Annotated[str, text(20, shortest=0)]
 Words = Annotated[str, text(200)]
-CardNumber = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
+CardNo = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,20}$")]
 CertType = Annotated[str, Field(pattern=r"^[0-9]{2}$", description="Kind of the document; 01 is the identity card.")]
 CertNo = Annotated[str, text(30)]
 PersonName = Annotated[str, text(100)]
@@ -76,6 +76,19 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Why(Strict):
+    """Why it is so: the words stay on record."""
+
+    why: Words
+
+
+class PersonNamed(Strict):
+    """A person by their document."""
+
+    cert_type: CertType = "01"
+    cert_no: CertNo
+
+
 class DocumentShown(Strict):
     """An identity document on the counter; kind SC is a social security card, where the region takes it as one."""
 
@@ -111,7 +124,13 @@ class MetDemand(Strict):
         return Met(self.demand, self.evidence)
 
 
-Papers = Annotated[tuple[DocumentCopy, ...], Field(max_length=len(DocumentCopy))]
+class OnCounter(Strict):
+    """What lies on the counter: the document, and what else the region asks to see."""
+
+    document: DocumentShown
+    papers: Annotated[tuple[Paper, ...], Field(max_length=len(Paper))] = ()
+
+
 MetDemands = Annotated[tuple[MetDemand, ...], Field(max_length=len(Demand))]
 
 

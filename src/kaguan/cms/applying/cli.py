@@ -21,6 +21,8 @@ from kaguan.cms.asking.cli import (
     existing_file,
     looks,
     names_channel,
+    names_document,
+    names_person,
     names_urgency,
     with_options,
 )
@@ -32,18 +34,6 @@ from kaguan.cms.rules.production import CheckFailure
 from kaguan.cms.rules.terms import Channel
 
 KIND_NAMES = {kind.name.lower(): kind for kind in RequestKind}
-
-
-def names_person(command: Command) -> Command:
-    """Give a command the options that name the person who is to have a card, and call it with their three values."""
-    return with_options(
-        command,
-        click.option(
-            "--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card."
-        ),
-        click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given."),
-        click.option("--name", prompt="Name of the person", help="Prompted for if not given."),
-    )
 
 
 def names_agent(command: Command) -> Command:
@@ -250,8 +240,7 @@ def request_list(look: Look) -> None:
 
 
 @click.command("progress")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @looks
 def holder_progress(look: Look, cert_type: str, cert_no: str) -> None:
     """Show how far a person's card is, as the person is told."""

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import click
 
 from kaguan.apdu.errors import InputError
-from kaguan.cms.rules.choices import Demand, DocumentCopy
+from kaguan.cms.rules.choices import Demand, Paper
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
@@ -254,6 +254,25 @@ def _asked_under(request_id_parameter: Callable[[Command], Command], command: Co
     )
 
 
+CERT_TYPE = click.option(
+    "--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card."
+)
+
+
+def names_document(command: Command) -> Command:
+    """Give a command the options that name a person by their document, and call it with type and number."""
+    number = click.option(
+        "--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given."
+    )
+    return with_options(command, CERT_TYPE, number)
+
+
+def names_person(command: Command) -> Command:
+    """Give a command the options that name a person by document and name, and call it with their three values."""
+    name = click.option("--name", prompt="Name of the person", help="Prompted for if not given.")
+    return names_document(name(command))
+
+
 def shows_document(command: Command) -> Command:
     """Give a change the options for the identity document on the counter, and call it with a Document."""
 
@@ -263,9 +282,7 @@ def shows_document(command: Command) -> Command:
 
     return with_options(
         cast("Command", show),
-        click.option(
-            "--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card."
-        ),
+        CERT_TYPE,
         click.option("--cert-no", prompt="Number of the identity document shown", help="Prompted for if not given."),
         click.option("--original/--copy", required=True, help="What was shown."),
     )
@@ -276,9 +293,9 @@ def shows_papers(command: Command) -> Command:
 
     @wraps(command)
     def show(*, papers: tuple[str, ...], **values: Any) -> None:
-        command(papers=tuple(DocumentCopy(paper) for paper in papers), **values)
+        command(papers=tuple(Paper(paper) for paper in papers), **values)
 
-    choice = click.Choice([paper.value for paper in DocumentCopy])
+    choice = click.Choice([paper.value for paper in Paper])
     return with_options(
         cast("Command", show),
         click.option("--paper", "papers", type=choice, multiple=True, help="What was shown beside the document."),

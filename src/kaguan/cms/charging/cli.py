@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Request, changes
+from kaguan.cms.asking.cli import Request, changes, names_document
 from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.lifecycle import ExchangeReason
 
@@ -19,8 +19,7 @@ def fee() -> None:
 
 
 @fee.command("register")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @click.option("--kind", type=click.Choice(list(_KINDS)), required=True, help="What the card is.")
 @click.option("--reason", type=click.Choice([code.value for code in ExchangeReason]), help="Of an exchange.")
 @changes
@@ -54,8 +53,7 @@ def fee_withdraw(request: Request, fee_id: UUID) -> None:
 
 
 @fee.command("list")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @changes
 def fee_list(request: Request, cert_type: str, cert_no: str) -> None:
     """Show the person's fees, the newest first."""

@@ -20,24 +20,20 @@ import click
 from kaguan.apdu.codecs import parse_amount
 from kaguan.apdu.errors import CodecError, InputError
 from kaguan.cms.asking.cli import (
-    DAY,
     Command,
     Request,
     changes,
     existing_file,
-    names_channel,
-    names_urgency,
+    names_document,
     resumes,
     shows_document,
     shows_papers,
     with_options,
 )
 from kaguan.cms.reconciling.cli import reconcile
-from kaguan.cms.rules.choices import DocumentCopy
-from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.cms.rules.terms import Channel
 from kaguan.personalization.keys.token.cli import key_store
 from kaguan.terminal.options.cli import READER_NAME, TRACE, require_apart
 from kaguan.vault.secret import Pin
@@ -211,7 +207,7 @@ def card_read(at: AtCounter) -> None:
 @shows_document
 @shows_papers
 @at_counter
-def card_activate(at: AtCounter, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
+def card_activate(at: AtCounter, document: Document, papers: tuple[Paper, ...]) -> None:
     """Activate the card in the reader."""
     at.begins("activation")
     at.request.show(at.outlet.activate(at.link, at.request.request_id, document, papers))
@@ -250,7 +246,7 @@ def pin_change(at: AtCounter, pin_file: Path | None) -> None:
 @shows_document
 @shows_papers
 @at_counter
-def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[DocumentCopy, ...]) -> None:
+def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[Paper, ...]) -> None:
     """Give the card a new PIN and all its tries."""
     (new,) = _pins(pin_file, "new PIN")
     at.request.show(at.outlet.unblock_pin(at.link, at.request.request_id, document, new, papers))
@@ -320,8 +316,7 @@ def contribution() -> None:
 
 
 @contribution.command("credit")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True)
 @click.option("--base", metavar="YUAN", type=amount_typed, required=True, help="The month's contribution base.")
 @changes
@@ -343,45 +338,6 @@ def contribution_credit(request: Request, cert_type: str, cert_no: str, month: d
 @click.group()
 def replacement() -> None:
     """Cards that replace lost ones."""
-
-
-@replacement.command("order")
-@click.argument("card_no")
-@click.argument("new_card_no")
-@click.option("--order-no", required=True)
-@click.option("--issue-date", type=DAY, required=True)
-@click.option("--valid-until", type=DAY, required=True)
-@click.option("--bank-card-no", default="")
-@names_urgency
-@names_channel
-@changes
-def replacement_order(
-    request: Request,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: datetime,
-    valid_until: datetime,
-    bank_card_no: str,
-    urgency: Urgency,
-    channel: Channel | None,
-) -> None:
-    """Cancel the lost card CARD_NO and order NEW_CARD_NO in its place."""
-    from kaguan.cms.services.orders import order_replacement
-
-    result = order_replacement(
-        request.actor,
-        request.request_id,
-        card_no=card_no,
-        new_card_no=new_card_no,
-        order_no=order_no,
-        issue_date=issue_date.date(),
-        valid_until=valid_until.date(),
-        bank_card_no=bank_card_no,
-        urgency=urgency,
-        channel=channel,
-    )
-    request.show(result)
 
 
 @replacement.command("carry-over")

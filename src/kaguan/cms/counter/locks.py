@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from kaguan.apdu.link import Link
@@ -24,26 +26,37 @@ HOW_BLOCKED = "blocked in a reader"
 
 def lock(desk: Desk, link: Link, request_id: UUID, reason: LockReason) -> CardState:
     """Card and chip are locked, once, however often it is asked. Raises as `Outlet.lock_card`."""
-    identity, keys = desk.identify(link)
-    card_no = identity.card_no
-    if was_done(request_id, "end chip lock"):
-        return end_chip_lock(desk.actor, request_id, card_no=card_no)
-    begin_chip_lock(desk.actor, request_id, card_no=card_no, reason=reason)
-    with read_back(desk, link, keys, card_no, "lock chip"):
-        _bring(desk, link, keys, ChipApplication.BLOCKED, block_application(keys))
-        return end_chip_lock(desk.actor, request_id, card_no=card_no)
+    begin = partial(begin_chip_lock, reason=reason)
+    return _told(desk, link, request_id, "lock", begin, end_chip_lock, block_application, ChipApplication.BLOCKED)
 
 
 def unlock(desk: Desk, link: Link, request_id: UUID) -> CardState:
     """Chip and card serve again, once, however often it is asked. Raises as `Outlet.unlock_card`."""
+    begin, end = begin_chip_unlock, end_chip_unlock
+    return _told(desk, link, request_id, "unlock", begin, end, unblock_application, ChipApplication.SERVING)
+
+
+def _told(
+    desk: Desk,
+    link: Link,
+    request_id: UUID,
+    verb: str,
+    begin: Callable[..., CardState],
+    end: Callable[..., CardState],
+    script: Callable[[CardKeys], Script[None]],
+    wanted: ChipApplication,
+) -> CardState:
+    """The chip's application is what is wanted, and the books know it; a chip that was brought there before is left
+    alone."""
     identity, keys = desk.identify(link)
     card_no = identity.card_no
-    if was_done(request_id, "end chip unlock"):
-        return end_chip_unlock(desk.actor, request_id, card_no=card_no)
-    begin_chip_unlock(desk.actor, request_id, card_no=card_no)
-    with read_back(desk, link, keys, card_no, "unlock chip"):
-        _bring(desk, link, keys, ChipApplication.SERVING, unblock_application(keys))
-        return end_chip_unlock(desk.actor, request_id, card_no=card_no)
+    if was_done(request_id, f"end chip {verb}"):
+        return end(desk.actor, request_id, card_no=card_no)
+    begin(desk.actor, request_id, card_no=card_no)
+    with read_back(desk, link, keys, card_no, f"{verb} chip"):
+        if chip_state(link, keys, desk.terminal).application is not wanted:
+            converse(link, script(keys))
+        return end(desk.actor, request_id, card_no=card_no)
 
 
 def block(desk: Desk, link: Link, request_id: UUID) -> CardState:
@@ -70,9 +83,3 @@ def _open_for_reading(desk: Desk, link: Link, keys: CardKeys) -> None:
     if chip_state(link, keys, desk.terminal).application is ChipApplication.BLOCKED:
         with suppress(CardRefused):
             converse(link, unblock_application(keys))
-
-
-def _bring(desk: Desk, link: Link, keys: CardKeys, wanted: ChipApplication, script: Script[None]) -> None:
-    """The chip's application is what is wanted; a chip that was brought there before is left alone."""
-    if chip_state(link, keys, desk.terminal).application is not wanted:
-        converse(link, script)

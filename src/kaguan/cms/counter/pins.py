@@ -14,7 +14,7 @@ from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.counter.outcome import surely_refused
 from kaguan.cms.counter.readback import read_back
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation
 from kaguan.cms.services.case import CardState
@@ -62,11 +62,11 @@ def change(desk: Desk, link: Link, request_id: UUID, old: Pin, new: Pin) -> Card
 
 
 def give_new(
-    desk: Desk, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[DocumentCopy] = ()
+    desk: Desk, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[Paper] = ()
 ) -> CardState:
     """The card has the new PIN and all its tries. Raises as `Outlet.unblock_pin`."""
     identity, keys = desk.identify(link)
-    shown = [DocumentCopy.SOCIAL_CARD, *papers]
+    shown = [Paper.SOCIAL_CARD, *papers]
     begun = begin_pin_reset(desk.actor, request_id, card_no=identity.card_no, document=document, papers=shown)
     return _written(desk, link, keys, request_id, begun, reload_pin(keys, new))
 

@@ -17,8 +17,8 @@ from kaguan.apdu.link import Link
 from kaguan.cms.counter.desk import Desk
 from kaguan.cms.models import Card
 from kaguan.cms.rules.chip_state import ChipApplication, ChipState, differences
-from kaguan.cms.services.chip.books import books_state
-from kaguan.cms.services.chip.cases import hold_against_books, open_facets
+from kaguan.cms.services.chip.books import books_state, open_facets
+from kaguan.cms.services.chip.cases import hold_against_books
 from kaguan.terminal.cardkeys import CardKeys
 from kaguan.terminal.conversations.files import select_dedicated
 from kaguan.terminal.conversations.insurance import read_insurances

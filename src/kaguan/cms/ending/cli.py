@@ -15,6 +15,7 @@ from kaguan.cms.asking.cli import (
     Request,
     changes,
     names_channel,
+    names_document,
     names_urgency,
     shows_document,
     tells_met,
@@ -87,9 +88,9 @@ def describes_new_card(command: Command) -> Command:
         issue_date: datetime,
         valid_until: datetime,
         bank_card_no: str,
-        bank_code: str,
         urgency: Urgency,
         channel: Channel | None,
+        bank_code: str = "",
         **values: Any,
     ) -> None:
         from kaguan.cms.services.orders import NewCard
@@ -105,12 +106,25 @@ def describes_new_card(command: Command) -> Command:
         click.option("--issue-date", type=DAY, required=True),
         click.option("--valid-until", type=DAY, required=True),
         click.option("--bank-card-no", default=""),
-        click.option("--bank-code", default="", help="The new bank, when the bank changes."),
     )
+
+
+changes_bank = click.option("--bank-code", default="", help="The new bank, when the bank changes.")
+
+
+@click.command("order")
+@describes_new_card
+@changes
+def replacement_order(request: Request, card_no: str, new: NewCard) -> None:
+    """Cancel the lost card CARD_NO and order NEW_CARD_NO in its place."""
+    from kaguan.cms.services.orders import order_replacement
+
+    request.show(order_replacement(request.actor, request.request_id, card_no=card_no, new=new))
 
 
 @click.command("exchange")
 @describes_new_card
+@changes_bank
 @click.option("--reason", type=click.Choice([code.value for code in ExchangeReason]), required=True)
 @changes
 def replacement_exchange(request: Request, card_no: str, new: NewCard, reason: str) -> None:
@@ -123,6 +137,7 @@ def replacement_exchange(request: Request, card_no: str, new: NewCard, reason: s
 
 @click.command("renew")
 @describes_new_card
+@changes_bank
 @changes
 def replacement_renew(request: Request, card_no: str, new: NewCard) -> None:
     """Cancel card CARD_NO, whose validity ends, and order NEW_CARD_NO in its place."""
@@ -159,8 +174,7 @@ def departure() -> None:
 
 
 @departure.command("register")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
+@names_document
 @click.option("--kind", type=click.Choice([kind.value for kind in DepartureKind]), required=True)
 @click.option("--on", "happened_on", type=DAY, required=True)
 @click.option("--evidence", required=True, help="What shows it, and where it can be looked up.")
@@ -282,7 +296,7 @@ def replacement_unreadable(request: Request, card_no: str, why: str) -> None:
 
 
 ON_CARDS = (card_lock, card_unlock, card_lock_chip, card_unlock_chip, card_seal, card_cancel)
-ON_REPLACEMENTS = (replacement_exchange, replacement_renew, replacement_unreadable)
+ON_REPLACEMENTS = (replacement_order, replacement_exchange, replacement_renew, replacement_unreadable)
 ON_LOSS = (loss_bank,)
 ON_PINS = (pin_restore, pin_void)
 GROUPS = (departure, temporary)

@@ -10,13 +10,11 @@ from kaguan.cms.models.cards import Card
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
 from kaguan.cms.rules.applying import ApplicationWay, RequestKind
-from kaguan.cms.rules.production import IN_REQUEST, Production
+from kaguan.cms.rules.production import IN_REQUEST, OPEN_REQUEST, Production
 from kaguan.cms.rules.temporary import TemporaryState
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Day, Moment, OptionalMoment, Text, Uuid
-
-OPEN_REQUEST = (Production.APPLIED.value, Production.CHECKED.value, Production.CHECK_FAILED.value)
 
 
 class CardRequest(models.Model):
@@ -58,7 +56,9 @@ class CardRequest(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["holder"], condition=models.Q(stage__in=OPEN_REQUEST), name="one_open_request_a_holder"
+                fields=["holder"],
+                condition=models.Q(stage__in=tuple(sorted(stage.value for stage in OPEN_REQUEST))),
+                name="one_open_request_a_holder",
             ),
             models.CheckConstraint(
                 condition=models.Q(stage__in=sorted(stage.value for stage in IN_REQUEST), card=None)

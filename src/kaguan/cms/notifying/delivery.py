@@ -22,9 +22,8 @@ from kaguan.apdu.errors import RuleBroken
 from kaguan.cms.canonical import canonical
 from kaguan.cms.models import Notice
 from kaguan.cms.rules.notices import NoticeState, state_after
-from kaguan.cms.services.access.sealing import unseal
 from kaguan.cms.services.case import Actor
-from kaguan.cms.services.outbox import REPORTS, SEALED_AS, claim_due, settle, take_back_loss
+from kaguan.cms.services.outbox import REPORTS, claim_due, key_of, settle, take_back_loss
 from kaguan.vault.secret import Secret
 
 _TIMEOUT_SECONDS: Final = 10
@@ -110,12 +109,10 @@ def signature(key: Secret, seconds: int, body: bytes) -> str:
 def _signed(notice: Notice) -> tuple[bytes, dict[str, str]]:
     about = {"notice_id": notice.notice_id, "number": notice.number, "bank_card_no": notice.card.bank_card_no}
     body = canonical({**about, **notice.content})
-    owner = f"{notice.endpoint.region.code}:{notice.endpoint.bank_code}"
-    key = unseal(notice.endpoint.key, SEALED_AS, owner)
     return body, {
         "Content-Type": "application/json",
         "Kaguan-Notice": str(notice.notice_id),
-        "Kaguan-Signature": signature(key, int(timezone.now().timestamp()), body),
+        "Kaguan-Signature": signature(key_of(notice.endpoint), int(timezone.now().timestamp()), body),
     }
 
 

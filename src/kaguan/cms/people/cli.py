@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kaguan.cms.asking.cli import Request, changes, existing_file, shows_document
+from kaguan.cms.asking.cli import Request, changes, existing_file, names_person, shows_document
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.personal import Fact, Relation
 
@@ -28,9 +28,7 @@ def person() -> None:
 
 
 @person.command("enrol")
-@click.option("--cert-type", default="01", show_default=True, help="Kind of the document; 01 is the identity card.")
-@click.option("--cert-no", prompt="Number of the person's identity document", help="Prompted for if not given.")
-@click.option("--name", prompt="Name of the person", help="Prompted for if not given.")
+@names_person
 @FACTS
 @changes
 def person_enrol(request: Request, cert_type: str, cert_no: str, name: str, facts: tuple[tuple[str, str], ...]) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from kaguan.cms.rules.lifecycle import Pin
 
 
 class Facet(StrEnum):
-    """What a case about a chip is about: five things that can disagree, and three steps that can be left half done."""
+    """What a case about a chip is about: five things that can disagree, and three steps that can be left half done.
+
+    The books know of a step before the chip does it; the chip's answer ends it.
+    """
 
     PURSE = "purse"
     LOAD_NUMBER = "load number"
@@ -26,10 +28,6 @@ class Facet(StrEnum):
     PIN_STEP = "PIN being written"
     LOCK_STEP = "application being locked"
     BLOCK_STEP = "chip being blocked"
-
-
-STEPS: Final = frozenset({Facet.PIN_STEP, Facet.LOCK_STEP, Facet.BLOCK_STEP})
-"""What the books know before the chip does it; the chip's answer ends it."""
 
 
 class ChipApplication(StrEnum):

@@ -59,7 +59,7 @@ class Demand(StrEnum):
     SECOND_PERSON = "second person"
 
 
-class DocumentCopy(StrEnum):
+class Paper(StrEnum):
     """What lies on the counter."""
 
     IDENTITY_ORIGINAL = "identity document"

@@ -20,6 +20,10 @@ class FeeState(StrEnum):
     SPENT = "spent"
 
 
+OPEN_FEE: Final = frozenset({FeeState.DUE, FeeState.PAID})
+"""Where a fee is still to be spent or taken back; a person has one open fee at a time."""
+
+
 class FeeKind(StrEnum):
     """What is paid for."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from kaguan.cms.rules.choices import DocumentCopy, LossScope
+from kaguan.cms.rules.choices import LossScope, Paper
 from kaguan.cms.rules.regions import DEFAULT_REGION, InstitutionKind, RegionRules
 
 
@@ -50,7 +50,7 @@ class Circumstances:
     evidence_complete: bool = False
     old_card_shown: bool = False
     holder_signed_in: bool = False
-    papers_missing: tuple[DocumentCopy, ...] = ()
+    papers_missing: tuple[Paper, ...] = ()
     before_go_live: bool = False
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "APPLICATION",
     "AXES",
     "BANK_FUNCTION",
+    "LOST_OR_ENDED",
     "PIN",
     "PIN_RESETS",
     "PRODUCTION",
@@ -289,6 +290,9 @@ PIN: Final = Axis(
         Pin.VOID: "the PIN was blocked for good: order a replacement card",
     },
 )
+
+LOST_OR_ENDED: Final = frozenset({Application.FORMAL_LOSS, Application.CANCELLED})
+"""Where the chip may be blocked for good, and no certificate of the card is good any more."""
 
 PIN_RESETS: Final = ("reset", "unblock", "unblock_initial")
 """What a region allows so often and no more: the PIN has all its tries again, and is a new one or the one it was."""

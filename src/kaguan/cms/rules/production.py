@@ -100,7 +100,10 @@ MAKEABLE: Final = frozenset(
 )
 """Where the bureau may be asked to make the card, for the first time or again."""
 
-IN_REQUEST: Final = frozenset({Production.APPLIED, Production.CHECKED, Production.CHECK_FAILED, Production.WITHDRAWN})
+OPEN_REQUEST: Final = frozenset({Production.APPLIED, Production.CHECKED, Production.CHECK_FAILED})
+"""Where a card request waits for somebody; a person has one open request at a time."""
+
+IN_REQUEST: Final = OPEN_REQUEST | {Production.WITHDRAWN}
 """The states of a card request; a card is never in one of them."""
 
 _P = Production
@@ -114,7 +117,7 @@ PRODUCTION: Final = Axis(
         row("check", [_P.APPLIED], _P.CHECKED, Right.CHECK),
         row("fail_check", [_P.APPLIED], _P.CHECK_FAILED, Right.CHECK, reasons=CheckFailure),
         row("correct", [_P.CHECK_FAILED], _P.APPLIED, Right.APPLY),
-        row("withdraw", [_P.APPLIED, _P.CHECKED, _P.CHECK_FAILED], _P.WITHDRAWN, Right.APPLY),
+        row("withdraw", OPEN_REQUEST, _P.WITHDRAWN, Right.APPLY),
         row("order", [_P.CHECKED], _P.ORDERED, Right.ORDER),
         row("batch", [_P.ORDERED, _P.BATCH_FAILED], _P.BATCHED, Right.ORDER),
         row("fail_batch", [_P.ORDERED], _P.BATCH_FAILED, Right.ORDER),

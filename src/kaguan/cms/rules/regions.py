@@ -16,10 +16,10 @@ from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.choices import (
     Check,
     Demand,
-    DocumentCopy,
     InitialPassword,
     InstitutionKind,
     OnlineName,
+    Paper,
     PasswordChange,
 )
 from kaguan.cms.rules.refusals import RuleTableError
@@ -40,12 +40,12 @@ from kaguan.cms.rules.terms import Channel
 __all__ = ["DEFAULT_REGION", "SETTINGS", "InstitutionKind", "RegionRules", "read_region"]
 
 _CHANNELS: Final = Several(Choice(Channel))
-_COPIES: Final = Several(Choice(DocumentCopy))
+_PAPERS: Final = Several(Choice(Paper))
 _COUNTERS: Final = (Channel.SERVICE_CENTRE, Channel.BANK_OUTLET)
 _FROM_AFAR: Final = (Channel.WEBSITE, Channel.APP, Channel.WECHAT, Channel.PHONE, Channel.SMS)
 _MINUTES: Final = Whole(1, 1_440)
 _PIXELS: Final = Whole(1, 10_000)
-_IN_PERSON: Final = (DocumentCopy.IDENTITY_ORIGINAL,)
+_IN_PERSON: Final = (Paper.IDENTITY_ORIGINAL,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +61,21 @@ class RegionRules(CardSettings):
     card_proves_identity: bool = setting(
         "documents", Flag(), "C", "in social security business the card stands for the identity document", default=False
     )
-    activate_documents: tuple[DocumentCopy, ...] = setting(
-        "documents", _COPIES, "C", "what activation at a counter asks to see", default=_IN_PERSON
+    activate_documents: tuple[Paper, ...] = setting(
+        "documents", _PAPERS, "C", "what activation at a counter asks to see", default=_IN_PERSON
     )
-    medical_documents: tuple[DocumentCopy, ...] = setting(
+    medical_documents: tuple[Paper, ...] = setting(
         "documents",
-        _COPIES,
+        _PAPERS,
         "C",
         "what opening the medical account at a service centre asks to see",
-        default=(DocumentCopy.IDENTITY_ORIGINAL, DocumentCopy.SOCIAL_CARD, DocumentCopy.BANK_CARD, DocumentCopy.FORM),
+        default=(Paper.IDENTITY_ORIGINAL, Paper.SOCIAL_CARD, Paper.BANK_CARD, Paper.FORM),
     )
-    formal_loss_documents: tuple[DocumentCopy, ...] = setting(
-        "documents", _COPIES, "C", "what a formal loss asks to see", default=_IN_PERSON
+    formal_loss_documents: tuple[Paper, ...] = setting(
+        "documents", _PAPERS, "C", "what a formal loss asks to see", default=_IN_PERSON
     )
-    pin_reset_documents: tuple[DocumentCopy, ...] = setting(
-        "documents", _COPIES, "C", "what a reset of the PIN asks to see", default=_IN_PERSON
+    pin_reset_documents: tuple[Paper, ...] = setting(
+        "documents", _PAPERS, "C", "what a reset of the PIN asks to see", default=_IN_PERSON
     )
 
     apply_channels: tuple[Channel, ...] = setting(

@@ -24,19 +24,19 @@ _OF_CARD = frozenset({AccountKind.PURSE, AccountKind.HELD})
 @question("show card", Right.LOOK)
 def show_card(case: Case, /, *, card_no: str) -> Record:
     """Return the card with its purse. Refuses, in this order: no such card, own card."""
-    return queries.card_record(case.card(card_no).card_no)
+    return queries.card_record(case.card(card_no))
 
 
 @question("show card's life", Right.LOOK)
 def show_life(case: Case, /, *, card_no: str) -> list[Record]:
     """Return every step of the card's life, oldest first. Refuses as `show_card`."""
-    return queries.card_events(case.card(card_no).card_no)
+    return queries.card_events(case.card(card_no))
 
 
 @question("show holder", Right.LOOK)
 def show_holder(case: Case, /, *, number: str) -> Record:
     """Return the person with that number in the books or on the document; refuse with NotFound, own record."""
-    record = queries.holder_record(number, within=case.regions)
+    record = queries.holder_record(number, case.regions)
     case.check_not_own(int(str(record["holder"])))
     return record
 
@@ -44,19 +44,19 @@ def show_holder(case: Case, /, *, number: str) -> Record:
 @question("show progress", Right.LOOK)
 def show_progress(case: Case, /, *, cert_type: str, cert_no: str) -> Record:
     """Return how far the person's card is; refuse with NotFound."""
-    return progress.progress_record(cert_type, cert_no, within=case.regions)
+    return progress.progress_record(cert_type, cert_no, case.regions)
 
 
 @question("list open requests", Right.LOOK)
 def list_requests(case: Case, /) -> list[Record]:
     """Return the requests of the actor's regions that are not ordered yet, oldest first."""
-    return progress.open_requests(within=case.regions)
+    return progress.open_requests(case.regions)
 
 
 @question("list reminders", Right.LOOK)
 def list_reminders(case: Case, /) -> list[Record]:
     """Return the reminders of the actor's regions whose card still waits, oldest first."""
-    return progress.open_reminders(within=case.regions)
+    return progress.open_reminders(case.regions)
 
 
 @question("show account", Right.LOOK)
@@ -90,13 +90,13 @@ def list_operators(case: Case, /) -> list[Record]:
 @question("list chip cases", Right.LOOK)
 def list_cases(case: Case, /, *, card_no: str = "", settled: bool = False) -> list[Record]:
     """Return what waits to be explained about the chips of the actor's regions, oldest first."""
-    return casebook.cases(card_no, settled=settled, within=case.regions)
+    return casebook.cases(case.regions, card_no, settled=settled)
 
 
 @question("show chip case", Right.LOOK)
 def show_case(case: Case, /, *, case_id: UUID) -> Record:
     """Return the case with what became of it; refuse with NotFound."""
-    return casebook.case_record(case_id, within=case.regions)
+    return casebook.case_record(case_id, case.regions)
 
 
 @question("show blacklist", Right.LOOK)

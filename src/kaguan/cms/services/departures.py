@@ -15,12 +15,13 @@ from kaguan.cms.rules.choices import Demand
 from kaguan.cms.rules.demands import open_demands
 from kaguan.cms.rules.departures import REASON_OF, DepartureKind
 from kaguan.cms.rules.guards import Circumstances
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction, CancelReason
-from kaguan.cms.rules.production import PRODUCTION, Production
+from kaguan.cms.rules.lifecycle import Application, CancelReason
+from kaguan.cms.rules.production import OPEN_REQUEST, Production
 from kaguan.cms.rules.refusals import AlreadyResolved, DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.lock import end_card
 from kaguan.cms.services.use_case import use_case
 
 
@@ -129,17 +130,13 @@ def _end_cards(case: Case, holder: Holder, reason: CancelReason) -> int:
     cards = Card.objects.select_for_update(no_key=True).filter(holder=holder).exclude(application=Application.CANCELLED)
     count = 0
     for card in cards.order_by("card_no"):
-        circumstances = case.circumstances(card)
-        case.step(card, APPLICATION, "cancel", circumstances, reason=reason)
-        if card.bank_function != BankFunction.CLOSED:
-            case.step(card, BANK_FUNCTION, "close", circumstances)
+        end_card(case, card, "cancel", case.circumstances(card), reason=reason)
         count += 1
     return count
 
 
 def _end_requests(case: Case, holder: Holder) -> int:
-    open_stages = {source for row in PRODUCTION.transitions if row.event == "withdraw" for source in row.sources}
-    requests = CardRequest.objects.filter(holder=holder, stage__in=open_stages)
+    requests = CardRequest.objects.filter(holder=holder, stage__in=OPEN_REQUEST)
     return requests.update(stage=Production.WITHDRAWN, stage_since=case.at)
 
 

@@ -7,19 +7,16 @@ Law. The amount is what the region says on the day, never what somebody types.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from kaguan.cms.models import Card, CardFee, Holder
-from kaguan.cms.rules.fees import FREE, FeeKind, FeeState
+from kaguan.cms.rules.fees import FREE, OPEN_FEE, FeeKind, FeeState
 from kaguan.cms.rules.refusals import AlreadyResolved, DuplicateRequest, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.fee_books import amount_due_fen
 from kaguan.cms.services.requests import current_card
 from kaguan.cms.services.use_case import question, use_case
-
-_OPEN: Final = (FeeState.DUE, FeeState.PAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ def register_fee(case: Case, /, *, cert_type: str, cert_no: str, kind: FeeKind, 
     Refuses, in this order: no such person, own person, a fee open already, no card whose place it takes, nothing due.
     """
     holder = _person(case, cert_type, cert_no)
-    still_open = CardFee.objects.filter(holder=holder, state__in=_OPEN).first()
+    still_open = CardFee.objects.filter(holder=holder, state__in=OPEN_FEE).first()
     if still_open is not None:
         raise DuplicateRequest(f"fee {still_open.pk} of {holder} is {still_open.state} already")
     old = _replaced(holder, kind)
@@ -49,7 +46,7 @@ def register_fee(case: Case, /, *, cert_type: str, cert_no: str, kind: FeeKind, 
     if amount_fen == FREE:
         raise NotEligible(f"a {kind.value} costs nothing here")
     fee = CardFee.objects.create(
-        fee_id=case.request_id,
+        fee_id=case.new_id(CardFee),
         holder=holder,
         region=case.institution.region,
         kind=kind,
@@ -83,7 +80,7 @@ def withdraw_fee(case: Case, /, *, fee_id: UUID) -> FeeRecord:
     Refuses, in this order: no such fee here, own fee, spent or taken back already.
     """
     fee = _locked(case, fee_id)
-    _require_state(fee, *_OPEN)
+    _require_state(fee, *OPEN_FEE)
     fee.state = FeeState.WITHDRAWN
     fee.save(update_fields=["state"])
     return _told(case, fee)

@@ -9,7 +9,7 @@ from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.models import Card, StockItem
 from kaguan.cms.rules.activation import NO_READER, ActivationWay, ChipRecord
 from kaguan.cms.rules.applying import Agent
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import PRODUCTION, Use, check_use
@@ -85,7 +85,7 @@ def activate(
     *,
     card_no: str,
     document: Document,
-    papers: Sequence[DocumentCopy] = (),
+    papers: Sequence[Paper] = (),
     chip: ChipRecord = NO_READER,
 ) -> ActivationState:
     """Leave the card and its holder's medical account in normal use, and the bank function on.

@@ -12,10 +12,10 @@ from django.utils import timezone
 from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Facet
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
-from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
+from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, LOST_OR_ENDED, Application, BankFunction
 from kaguan.cms.rules.losses import takes_bank_along
 from kaguan.cms.rules.papers import missing_papers
 from kaguan.cms.rules.refusals import NotEligible
@@ -23,7 +23,7 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.rules.timetable import CARD_RULE_OF, TimeRule
 from kaguan.cms.services.case import CardState, Case, state_of
-from kaguan.cms.services.chip.cases import begin_step, end_step
+from kaguan.cms.services.chip.cases import begin_step, end_step, tell_of_chip
 from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import use_case
 
@@ -59,7 +59,7 @@ def report_formal_loss(
     *,
     card_no: str,
     document: Document,
-    papers: Sequence[DocumentCopy] = (),
+    papers: Sequence[Paper] = (),
     channel: Channel | None = None,
 ) -> CardState:
     """Leave the card lost in writing; the bank function is reported lost with it as far as the region says.
@@ -91,6 +91,12 @@ def release_loss(
     region, document, expired.
     """
     card = case.card(card_no)
+    release_card(case, card, document, channel)
+    return state_of(card)
+
+
+def release_card(case: Case, card: Card, document: Document | None, channel: Channel | None = None) -> None:
+    """Leave the found card in normal use again. Refuses as `release_loss`, from the state on."""
     row, rules = APPLICATION.find(card.application, "release_loss"), card.region.rules()
     formal = card.application == Application.FORMAL_LOSS
     ways = rules.formal_loss_channels if formal else rules.release_loss_channels
@@ -104,7 +110,6 @@ def release_loss(
     if card.bank_function in _BANK_LOST and _bank_comes_along(case, card):
         case.step(card, BANK_FUNCTION, "release_loss", circumstances)
     tell_bank(case, card, "release_loss", before)
-    return state_of(card)
 
 
 def _bank_comes_along(case: Case, card: Card) -> bool:
@@ -144,7 +149,7 @@ def order_block(case: Case, /, *, card_no: str) -> CardState:
     Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
     """
     card = _ended_card(case, card_no)
-    case.tell(card, APPLICATION.name, BLOCK_ORDERED, card.application, card.application)
+    tell_of_chip(case, card, BLOCK_ORDERED)
     if card.chip_blocked_at is None:
         begin_step(case, card, Facet.BLOCK_STEP, "block chip")
     return state_of(card)
@@ -164,7 +169,7 @@ def presume_blocked(case: Case, /, *, card_no: str) -> CardState:
     Refuses, in this order: no such card, own card, neither formally lost nor cancelled.
     """
     card = _ended_card(case, card_no)
-    case.tell(card, APPLICATION.name, BLOCK_PRESUMED, card.application, card.application)
+    tell_of_chip(case, card, BLOCK_PRESUMED)
     return state_of(card)
 
 
@@ -176,15 +181,15 @@ def confirm_blocked(case: Case, /, *, card_no: str, how: str) -> CardState:
     """
     card = _ended_card(case, card_no)
     Card.objects.filter(pk=card.pk, chip_blocked_at=None).update(chip_blocked_at=case.at)
-    case.tell(card, APPLICATION.name, "chip_blocked", card.application, card.application, how=how)
-    end_step(card, Facet.BLOCK_STEP, how, by=case.operator.code, at=case.at)
+    tell_of_chip(case, card, "chip_blocked", how=how)
+    end_step(case, card, Facet.BLOCK_STEP, how)
     case.note(how=how)
     return state_of(card)
 
 
 def _ended_card(case: Case, card_no: str) -> Card:
     card = case.card(card_no)
-    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
+    if card.application not in LOST_OR_ENDED:
         raise NotEligible("only the chip of a formally lost or cancelled card is blocked for good")
     return card
 

@@ -20,20 +20,14 @@ from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.deadlines import Urgency, due_at
 from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.fees import FeeKind
-from kaguan.cms.rules.lifecycle import (
-    APPLICATION,
-    BANK_FUNCTION,
-    Application,
-    BankFunction,
-    CancelReason,
-    ExchangeReason,
-)
+from kaguan.cms.rules.lifecycle import APPLICATION, Application, CancelReason, ExchangeReason
 from kaguan.cms.rules.production import PRODUCTION
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.fee_books import paid_fee, spend
+from kaguan.cms.services.lock import end_card
 from kaguan.cms.services.use_case import use_case
 from kaguan.personalization.order.validity import years_after
 
@@ -105,25 +99,12 @@ class NewCard:
 
 
 @use_case("order replacement", Right.REPLACE, CardState)
-def order_replacement(
-    case: Case,
-    /,
-    *,
-    card_no: str,
-    new_card_no: str,
-    order_no: str,
-    issue_date: date,
-    valid_until: date,
-    bank_card_no: str = "",
-    urgency: Urgency = Urgency.NORMAL,
-    channel: Channel | None = None,
-) -> CardState:
+def order_replacement(case: Case, /, *, card_no: str, new: NewCard) -> CardState:
     """Leave the lost card cancelled and a new one ordered for the same person and bank; return the new one.
 
-    Refuses, in this order: no such card, own card, channel, needs a second person, replaced already, person dead or
-    gone, not formally lost, fee not paid, order or card number used, valid too long.
+    Refuses, in this order: no such card, own card, another bank, channel, needs a second person, replaced already,
+    person dead or gone, not formally lost, fee not paid, order or card number used, valid too long.
     """
-    new = NewCard(new_card_no, order_no, issue_date, valid_until, bank_card_no, urgency=urgency, channel=channel)
     return order_again(case, case.card(card_no), Ending.REPLACE, CancelReason.LOST, new)
 
 
@@ -182,10 +163,7 @@ def make_room(case: Case, old: Card, ending: Ending, reason: str) -> None:
         raise NotEligible(f"the holder is registered as {departure.kind}: no card follows")
     if was_ended_by_time(old):
         return
-    circumstances = case.circumstances(old)
-    case.step(old, APPLICATION, ending, circumstances, reason=reason)
-    if old.bank_function != BankFunction.CLOSED:
-        case.step(old, BANK_FUNCTION, "close", circumstances)
+    end_card(case, old, ending, case.circumstances(old), reason=reason)
 
 
 def was_ended_by_time(card: Card) -> bool:

@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from kaguan.cms.compiled import Compiled
-from kaguan.cms.models import BankEndpoint, Card, Notice
+from kaguan.cms.models import BankEndpoint, Card, Notice, Region
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
 from kaguan.cms.rules.notices import NoticeState, wait_after
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
-from kaguan.cms.services.access.sealing import seal
+from kaguan.cms.services.access.sealing import seal, unseal
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.use_case import use_case
 from kaguan.vault.secret import Secret
 
-SEALED_AS = "signing key"
+_SEALED_AS = "signing key"
 _LEAST_KEY_BYTES = 32
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _ENDPOINT: Compiled[BankEndpoint] = Compiled(
@@ -54,10 +54,19 @@ def register_endpoint(case: Case, /, *, bank_code: str, url: str, key: Secret) -
         raise NotEligible("a bank is told at an https address without a name or password in it")
     if len(key) < _LEAST_KEY_BYTES:
         raise NotEligible(f"the key has {_LEAST_KEY_BYTES} bytes or more")
-    sealed = seal(key, SEALED_AS, f"{region.code}:{bank_code}")
+    sealed = seal(key, _SEALED_AS, _owner(region, bank_code))
     BankEndpoint.objects.update_or_create(region=region, bank_code=bank_code, defaults={"url": url, "key": sealed})
     case.note(bank_code=bank_code)
     return EndpointRef(bank_code, url)
+
+
+def key_of(endpoint: BankEndpoint) -> Secret:
+    """Return the key that is shared with the bank; refuse with InputError when it was sealed under another secret."""
+    return unseal(endpoint.key, _SEALED_AS, _owner(endpoint.region, endpoint.bank_code))
+
+
+def _owner(region: Region, bank_code: str) -> str:
+    return f"{region.code}:{bank_code}"
 
 
 def tell_bank(case: Case, card: Card, event: str, before: CardState) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kaguan.cms.models import Card
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
 from kaguan.cms.rules.papers import missing_papers
@@ -33,9 +33,14 @@ def check_pin_serves(card: Card) -> None:
 def record_pin_change(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the holder chose a new PIN, at an outlet or at the terminal of a designated site."""
     card = case.card(card_no)
+    change_pin(case, card)
+    return state_of(card)
+
+
+def change_pin(case: Case, card: Card) -> None:
+    """Leave the PIN one that its holder chose. Refuses, in this order: card state, PIN blocked or void."""
     check_use(card.application, Use.CARE_FOR_PIN)
     case.step(card, PIN, "change", case.circumstances(card))
-    return state_of(card)
 
 
 @use_case("block PIN", Right.PIN, CardState)
@@ -57,7 +62,7 @@ def reset_pin(
     *,
     card_no: str,
     document: Document,
-    papers: Sequence[DocumentCopy] = (),
+    papers: Sequence[Paper] = (),
     channel: Channel | None = None,
 ) -> CardState:
     """Leave on record that the holder, known by an original document, typed a new PIN into the chip.
@@ -66,13 +71,20 @@ def reset_pin(
     resets.
     """
     card = case.card(card_no)
+    count_reset(case, card, document, papers, channel)
+    return state_of(card)
+
+
+def count_reset(
+    case: Case, card: Card, document: Document, papers: Sequence[Paper], channel: Channel | None = None
+) -> None:
+    """Leave the PIN reset once more, by the holder's own document. Refuses as `reset_pin`, from the channel on."""
     rules = card.region.rules()
     case.taken_by("reset", channel, rules.pin_reset_channels, rules.name)
     check_use(card.application, Use.CARE_FOR_PIN)
     missing = missing_papers(rules.pin_reset_documents, document, papers)
     circumstances = replace(case.circumstances(card, document=document), papers_missing=missing)
     case.step(card, PIN, "reset", circumstances)
-    return state_of(card)
 
 
 @use_case("void PIN", Right.PIN, CardState)

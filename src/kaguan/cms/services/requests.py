@@ -26,7 +26,7 @@ from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import APPLICATION, Application
-from kaguan.cms.rules.production import IN_REQUEST, PRODUCTION, CheckFailure, Production
+from kaguan.cms.rules.production import IN_REQUEST, OPEN_REQUEST, PRODUCTION, CheckFailure, Production
 from kaguan.cms.rules.progress import progress_of
 from kaguan.cms.rules.refusals import IllegalTransition, MayNotHaveCard, NotEligible, NotFound
 from kaguan.cms.rules.rights import Right
@@ -34,8 +34,6 @@ from kaguan.cms.services.case import Case
 from kaguan.cms.services.minors import facts_of, is_guardian_of, is_minor
 from kaguan.cms.services.orders import Ending, was_ended_by_time
 from kaguan.cms.services.use_case import question, use_case
-
-OPEN = frozenset({Production.APPLIED, Production.CHECKED, Production.CHECK_FAILED})
 
 ENDING_OF = {
     RequestKind.REPLACEMENT: Ending.REPLACE,
@@ -281,7 +279,7 @@ def _standing(case: Case, holder: Holder | None, applicant: Applicant) -> Person
         on_books_twice=twins.exists(),
         dead=departure is not None and departure.kind == DepartureKind.DEAD,
         left=departure is not None and departure.kind != DepartureKind.DEAD,
-        request_open=CardRequest.objects.filter(holder=holder, stage__in=OPEN).exists(),
+        request_open=CardRequest.objects.filter(holder=holder, stage__in=OPEN_REQUEST).exists(),
         card_here=here,
         card_elsewhere=card is not None and not here,
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from kaguan.cms import audit
-from kaguan.cms.models import Holder, Institution, Operator, Region
+from kaguan.cms.models import Institution, Operator, Region
 from kaguan.cms.models.regions import layers_for
 from kaguan.cms.rules.layers import SINCE_EVER, Layer, check_code, check_days
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
@@ -42,13 +42,6 @@ class OperatorRef:
 
     code: str
     institution: str
-
-
-@dataclass(frozen=True, slots=True)
-class HolderRef:
-    """A holder by the number that stands for them in the books."""
-
-    holder_id: int
 
 
 def found(
@@ -147,18 +140,6 @@ def register_operator(
         holder=case.holder(*own_document) if own_document else None,
     )
     return OperatorRef(code, institution)
-
-
-@use_case("register holder", Right.ORDER, HolderRef)
-def register_holder(case: Case, /, *, cert_type: str, cert_no: str, name: str) -> HolderRef:
-    """Leave the person on the books of the actor's region; refuse with DuplicateRequest when they are already."""
-    case.note(cert_no=cert_no, name=name)
-    holder, created = Holder.objects.get_or_create(
-        region=case.institution.region, cert_type=cert_type, cert_no=cert_no, defaults={"name": name}
-    )
-    if not created:
-        raise DuplicateRequest("a person with this document is on the books already")
-    return HolderRef(holder.pk)
 
 
 @use_case("blacklist institution", Right.SET_UP, InstitutionRef)

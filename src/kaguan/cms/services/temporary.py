@@ -10,12 +10,12 @@ from kaguan.cms.rules.choices import CardFunction
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import Application
+from kaguan.cms.rules.production import OPEN_REQUEST
 from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible, NotFound
 from kaguan.cms.rules.regions import RegionRules
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.rules.temporary import TEMPORARY_CARD, TemporaryState
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.requests import OPEN
 from kaguan.cms.services.use_case import question, use_case
 
 
@@ -65,7 +65,7 @@ def _check_waiting(case: Case, holder: Holder, temporary_card_no: str) -> None:
     cards = Card.objects.filter(holder=holder)
     if cards.filter(application=Application.NORMAL).exists():
         raise NotEligible("the person has a card in use")
-    waiting = CardRequest.objects.filter(holder=holder, stage__in=OPEN).exists()
+    waiting = CardRequest.objects.filter(holder=holder, stage__in=OPEN_REQUEST).exists()
     if not waiting and not cards.filter(application=Application.NOT_ENABLED).exists():
         raise NotEligible("no card is on its way to the person: apply for one first")
 

@@ -13,19 +13,19 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for, goes_on
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for, goes_on
 from kaguan.cms.api.shapes import (
     Bytes,
-    CardNumber,
+    CardNo,
     CertNo,
-    CertType,
     Code,
     DocumentShown,
     Moment,
     Number,
     PersonName,
+    PersonNamed,
     Strict,
-    Words,
+    Why,
     bytes_of,
     text,
 )
@@ -82,7 +82,7 @@ class VerdictSigned(Strict):
     verifier: Code
     verdict_id: Annotated[str, text(40)]
     check: Check
-    card_no: CardNumber
+    card_no: CardNo
     score: Annotated[int, Field(ge=0, le=1_000), Number]
     measured_at: Moment
     signature: _Hex64
@@ -118,12 +118,10 @@ class VisitRegistered(Strict):
     chip: ChipShown | None = None
 
 
-class OldCardRead(Strict):
+class OldCardRead(PersonNamed):
     """Which old card a terminal read, and whom it names."""
 
     old_card_no: Code
-    cert_type: CertType = "01"
-    cert_no: CertNo
     terminal_no: SiteTerminal
 
 
@@ -138,12 +136,6 @@ class RecordWritten(Strict):
     """What the chip says now."""
 
     chip: ChipShown
-
-
-class Cancelled(Strict):
-    """Why the chip does not have it."""
-
-    why: Words
 
 
 class VerifierKnown(Strict):
@@ -230,7 +222,7 @@ def confirm(request: HttpRequest, activation_id: UUID) -> ActivationState:
 @router.post(
     "/activations/{activation_id}/cancellation", response=answers(ActivationState), operation_id="cancel_activation"
 )
-def cancel(request: HttpRequest, activation_id: UUID, body: Cancelled) -> ActivationState:
+def cancel(request: HttpRequest, activation_id: UUID, body: Why) -> ActivationState:
     """Tell that the chip does not have the record; the activation's id is the key."""
     return entry.cancel_activation(*goes_on(request, activation_id), why=body.why)
 

@@ -11,13 +11,14 @@ from pydantic import Field, WithJsonSchema
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for
 from kaguan.cms.api.shapes import (
-    CardNumber,
+    CardNo,
     Day,
     DocumentShown,
     HolderId,
     MetDemands,
     OptionalCode,
     Strict,
+    Why,
     Words,
     text,
 )
@@ -68,7 +69,7 @@ class SettlementWanted(Strict):
 class ReleaseWanted(Strict):
     """Which formally lost card was found, and the document shown."""
 
-    card_no: CardNumber
+    card_no: CardNo
     document: DocumentShown
     reason: Words
 
@@ -76,14 +77,14 @@ class ReleaseWanted(Strict):
 class UnlockWanted(Strict):
     """Which card should serve again, and why."""
 
-    card_no: CardNumber
+    card_no: CardNo
     reason: Words
 
 
 class CancellationWanted(Strict):
     """Which card should end, the code of the reason, and the reason in words."""
 
-    card_no: CardNumber
+    card_no: CardNo
     code: CancelReason
     reason: Words
     met: MetDemands = ()
@@ -92,10 +93,10 @@ class CancellationWanted(Strict):
 class NewCardWanted(Strict):
     """Which card should be followed by which, how it ends (an exchange with its code), and why."""
 
-    card_no: CardNumber
+    card_no: CardNo
     ending: Annotated[Ending, WithJsonSchema({"type": "string", "enum": ["replace", "exchange", "renew"]})]
     code: ExchangeReason | None = None
-    new_card_no: CardNumber
+    new_card_no: CardNo
     order_no: Annotated[str, text(40)]
     issue_date: Day
     valid_until: Day
@@ -117,12 +118,6 @@ class NewCardWanted(Strict):
             self.urgency,
             self.channel,
         )
-
-
-class Rejection(Strict):
-    """Why not."""
-
-    why: Words
 
 
 @router.post("/corrections", response=answers(AskedApproval), operation_id="ask_correction")
@@ -206,6 +201,6 @@ def approve(request: HttpRequest, approval_id: UUID, key: Key) -> Decided:
 
 
 @router.post("/{approval_id}/rejection", response=answers(Decided), operation_id="reject")
-def reject(request: HttpRequest, approval_id: UUID, key: Key, body: Rejection) -> Decided:
+def reject(request: HttpRequest, approval_id: UUID, key: Key, body: Why) -> Decided:
     """Reject, and say why."""
     return deciding.reject(*asks_for(request, key), approval_id=approval_id, why=body.why)

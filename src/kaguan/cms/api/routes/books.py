@@ -11,7 +11,7 @@ from ninja import Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, answers, asks_for
-from kaguan.cms.api.shapes import CertNo, CertType, Fen, Strict, Words
+from kaguan.cms.api.shapes import Fen, PersonNamed, Strict, Words
 from kaguan.cms.services import contributions, reconciliation
 from kaguan.cms.services.contributions import Credited
 from kaguan.cms.services.reconciliation import AskedReconciliation, Outcome
@@ -22,11 +22,9 @@ router: Final = Router(tags=["books"])
 Month = Annotated[str, Field(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$", description="As in 2026-01.")]
 
 
-class Premium(Strict):
+class Premium(PersonNamed):
     """Whose premium of which month, on which base."""
 
-    cert_type: CertType = "01"
-    cert_no: CertNo
     month: Month
     base_fen: Fen
 

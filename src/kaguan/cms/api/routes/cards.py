@@ -8,8 +8,9 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from kaguan.cms.api.asked import CardNo, answers, asks_for, tagged
+from kaguan.cms.api.asked import answers, asks_for, tagged
 from kaguan.cms.api.paging import Cursor, Limit, Page, number_after, page_of, text_after
+from kaguan.cms.api.shapes import CardNo
 from kaguan.cms.rules.lifecycle import Application
 from kaguan.cms.services.looking import CardStep, CardView, look_at_card, look_at_cards, look_at_life
 

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 from django.http import HttpRequest
 from ninja import Path, Router
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
 from kaguan.cms.api.routes.portal import HolderSession, held
-from kaguan.cms.api.shapes import CardNumber, DocumentShown, Strict, Words, text
+from kaguan.cms.api.shapes import CardNo, DocumentShown, Strict, Why, text
 from kaguan.cms.certifying.token import LONGEST
 from kaguan.cms.rules.certificates import Purpose
 from kaguan.cms.services.certificates import checking, issuing, keys
@@ -26,7 +26,7 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{43}$")]
 class CertificateWanted(Strict):
     """Of which card, what for, and the document of whoever asks."""
 
-    card_no: CardNumber
+    card_no: CardNo
     purpose: Purpose
     document: DocumentShown
 
@@ -41,12 +41,6 @@ class TextShown(Strict):
     """What somebody shows: the text in the code."""
 
     text: Annotated[str, text(LONGEST)]
-
-
-class Reason(Strict):
-    """Why it ends."""
-
-    why: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ def check(request: HttpRequest, body: TextShown) -> CertificateCheck:
 @router.post(
     "/certificates/{certificate_id}/revocation", response=answers(CertificateRef), operation_id="revoke_certificate"
 )
-def revoke(request: HttpRequest, certificate_id: UUID, key: Key, body: Reason) -> CertificateRef:
+def revoke(request: HttpRequest, certificate_id: UUID, key: Key, body: Why) -> CertificateRef:
     """Leave a certificate good for nothing."""
     return issuing.revoke_certificate(*asks_for(request, key), certificate_id=certificate_id, why=body.why)
 
@@ -114,7 +108,7 @@ def trusted(request: HttpRequest) -> TrustedKeys:
 
 
 @router.post("/certificate-keys/{key_id}/withdrawal", response=answers(KeyRef), operation_id="withdraw_certificate_key")
-def withdraw(request: HttpRequest, key_id: KeyId, key: Key, body: Reason) -> KeyRef:
+def withdraw(request: HttpRequest, key_id: KeyId, key: Key, body: Why) -> KeyRef:
     """Trust nothing any more that a key has signed."""
     return keys.withdraw_key(*asks_for(request, key), key_id=key_id, why=body.why)
 
@@ -139,7 +133,7 @@ def issue_own(
     operation_id="revoke_own_certificate",
 )
 def revoke_own(
-    request: HttpRequest, certificate_id: UUID, session: HolderSession, key: Key, body: Reason
+    request: HttpRequest, certificate_id: UUID, session: HolderSession, key: Key, body: Why
 ) -> CertificateRef:
     """Leave one's own certificate good for nothing."""
     return issuing.revoke_own_certificate(

@@ -6,28 +6,14 @@ from typing import Final
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Papers, Strict, Words
-from kaguan.cms.rules.lifecycle import LockReason
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.routes.locks import LockWanted
+from kaguan.cms.api.shapes import CardNo, DocumentShown, OnCounter, Strict, Why
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.chip import locking, pin, unreadable
 
 router: Final = Router(tags=["chip steps"])
-
-
-class ChipLock(Strict):
-    """Why the application is locked."""
-
-    reason: LockReason
-
-
-class PinReset(Strict):
-    """The document that is shown, and what else lies on the counter."""
-
-    document: DocumentShown
-    papers: Papers = Field(default=())
 
 
 class PinUnblock(Strict):
@@ -36,14 +22,8 @@ class PinUnblock(Strict):
     document: DocumentShown
 
 
-class WhyNot(Strict):
-    """What the chip or the counter said."""
-
-    why: Words
-
-
 @router.post("/{card_no}/chip/lock", response=answers(CardState), operation_id="begin_chip_lock")
-def begin_lock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: ChipLock) -> CardState:
+def begin_lock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: LockWanted) -> CardState:
     """Lock the card; its chip is about to be locked."""
     return locking.begin_chip_lock(*asks_for(request, key, seen), card_no=card_no, reason=body.reason)
 
@@ -79,13 +59,13 @@ def end_change(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> C
 
 
 @router.post("/{card_no}/chip/pin-change/left", response=answers(CardState), operation_id="leave_pin")
-def leave_change(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: WhyNot) -> CardState:
+def leave_change(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: Why) -> CardState:
     """Tell that the chip refused, and its PIN is what it was."""
     return pin.leave_pin(*asks_for(request, key, seen), card_no=card_no, why=body.why)
 
 
 @router.post("/{card_no}/chip/pin-reset", response=answers(CardState), operation_id="begin_pin_reset")
-def begin_reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinReset) -> CardState:
+def begin_reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: OnCounter) -> CardState:
     """Count a reset; the chip is about to be given a new PIN."""
     shown = body.document.document()
     return pin.begin_pin_reset(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)
@@ -104,6 +84,6 @@ def end_step(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> Car
 
 
 @router.post("/{card_no}/unreadable", response=answers(CardState), operation_id="register_unreadable")
-def register(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: WhyNot) -> CardState:
+def register(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: Why) -> CardState:
     """Say that no reader reads the ended card: its purse waits for the region's days."""
     return unreadable.register_unreadable(*asks_for(request, key, seen), card_no=card_no, why=body.why)

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, answers, asks_for
-from kaguan.cms.api.shapes import Day, Number, Strict
+from kaguan.cms.api.asked import Key, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, Day, Number, Strict
 from kaguan.cms.rules.timetable import TimeRule
 from kaguan.cms.services import clock, loss, temporary
 from kaguan.cms.services.case import CardState

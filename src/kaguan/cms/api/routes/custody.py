@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNumber, Code, Strict
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, Code, Strict
 from kaguan.cms.rules.production import ScrapReason, UndeliverableReason
 from kaguan.cms.services import custody
 from kaguan.cms.services.case import CardState
@@ -17,7 +17,7 @@ from kaguan.cms.services.custody import CustodyReceipt
 
 router: Final = Router(tags=["custody"])
 
-CardNumbers = Annotated[list[CardNumber], Field(min_length=1, max_length=500)]
+CardNumbers = Annotated[list[CardNo], Field(min_length=1, max_length=500)]
 
 
 class PlaceWanted(Strict):

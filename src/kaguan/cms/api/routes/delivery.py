@@ -1,4 +1,4 @@
-"""A card reaches its holder, comes into use, and has its PIN cared for, at a counter without a reader."""
+"""A card reaches its holder and comes into use, at a counter without a reader."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 from django.http import HttpRequest
 from ninja import Router
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import AgentShown, DocumentShown, Papers, Strict
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import AgentShown, CardNo, DocumentShown, OnCounter, Strict
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.services import issue
 from kaguan.cms.services.activation.entry import ActivationState
@@ -23,13 +23,6 @@ class Delivery(Strict):
     document: DocumentShown
     verdict: Verdict
     guardian: AgentShown | None = None
-
-
-class ActivationWanted(Strict):
-    """What lies on the counter: the document, and what else the region asks to see."""
-
-    document: DocumentShown
-    papers: Papers = ()
 
 
 @router.post("/{card_no}/hand-over", response=answers(CardState), operation_id="hand_over_card")
@@ -57,7 +50,7 @@ def give_back(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body:
 
 
 @router.post("/{card_no}/activation", response=answers(ActivationState), operation_id="activate_card")
-def activate(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: ActivationWanted) -> ActivationState:
+def activate(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: OnCounter) -> ActivationState:
     """Bring the card into use at an outlet of its bank; the record on its chip is owed."""
     return issue.activate(
         *asks_for(request, key, seen), card_no=card_no, document=body.document.document(), papers=body.papers

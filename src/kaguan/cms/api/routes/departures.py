@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import Key, answers, asks_for
-from kaguan.cms.api.shapes import CertNo, CertType, Day, Strict, Words
+from kaguan.cms.api.shapes import Day, PersonNamed, Words
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.services import departures
 from kaguan.cms.services.departures import Departed, Revoked
@@ -17,11 +17,9 @@ from kaguan.cms.services.departures import Departed, Revoked
 router: Final = Router(tags=["departures"])
 
 
-class DepartureTold(Strict):
+class DepartureTold(PersonNamed):
     """Who departed, how, on which day, and what proves it."""
 
-    cert_type: CertType = "01"
-    cert_no: CertNo
     kind: DepartureKind
     happened_on: Day
     evidence: Words

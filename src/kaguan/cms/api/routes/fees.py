@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import Key, answers, asks_for
-from kaguan.cms.api.shapes import CertNo, CertType, Strict, text
+from kaguan.cms.api.shapes import PersonNamed, Strict, text
 from kaguan.cms.rules.fees import FeeKind
 from kaguan.cms.rules.lifecycle import ExchangeReason
 from kaguan.cms.services import fees
@@ -19,20 +19,11 @@ from kaguan.cms.services.fees import FeeRecord
 router: Final = Router(tags=["fees"])
 
 
-class FeeWanted(Strict):
+class FeeWanted(PersonNamed):
     """Who is to pay for which card; an exchange has a reason."""
 
-    cert_type: CertType = "01"
-    cert_no: CertNo
     kind: FeeKind
     reason: ExchangeReason | None = None
-
-
-class Payer(Strict):
-    """Whose fees."""
-
-    cert_type: CertType = "01"
-    cert_no: CertNo
 
 
 class Payment(Strict):
@@ -54,7 +45,7 @@ def register(request: HttpRequest, key: Key, body: FeeWanted) -> FeeRecord:
 
 
 @router.post("/fees/search", response=answers(list[FeeRecord]), operation_id="look_at_fees")
-def search(request: HttpRequest, body: Payer) -> list[FeeRecord]:
+def search(request: HttpRequest, body: PersonNamed) -> list[FeeRecord]:
     """List the person's fees, the newest first."""
     return fees.look_at_fees(*asks_for(request, uuid4()), cert_type=body.cert_type, cert_no=body.cert_no)
 

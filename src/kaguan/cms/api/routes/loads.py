@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from ninja import Router, Status
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for, goes_on
-from kaguan.cms.api.shapes import CardNumber, ChipFen, ChipSequence, Fen, Moment, Strict, TerminalNo, Words
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for, goes_on
+from kaguan.cms.api.shapes import CardNo, ChipFen, ChipSequence, Fen, Moment, Strict, TerminalNo, Why
 from kaguan.cms.services import load
 from kaguan.cms.services.load import Nothing, PendingLoad
 from kaguan.cms.services.reservation import Resolution
@@ -28,20 +28,20 @@ Tac = Annotated[str, Field(pattern=r"^[0-9A-F]{8}$", description="What the chip 
 class AmountAsked(Strict):
     """Which card, and how much."""
 
-    card_no: CardNumber
+    card_no: CardNo
     amount_fen: Fen
 
 
 class CardAsked(Strict):
     """Which card."""
 
-    card_no: CardNumber
+    card_no: CardNo
 
 
 class LoadBegun(Strict):
     """How much goes to which card, and what chip and terminal say before."""
 
-    card_no: CardNumber
+    card_no: CardNo
     amount_fen: Fen
     purse_before_fen: ChipFen
     online_sequence: ChipSequence
@@ -53,12 +53,6 @@ class ChipTook(Strict):
     """The chip's own word that it did."""
 
     tac: Tac
-
-
-class ChipDidNot(Strict):
-    """Why the chip did not."""
-
-    why: Words
 
 
 class CashOffered(Strict):
@@ -106,7 +100,7 @@ def confirm(request: HttpRequest, load_id: UUID, body: ChipTook) -> Resolution:
 
 
 @router.post("/loads/{load_id}/cancellation", response=answers(Resolution), operation_id="cancel_load")
-def cancel(request: HttpRequest, load_id: UUID, body: ChipDidNot) -> Resolution:
+def cancel(request: HttpRequest, load_id: UUID, body: Why) -> Resolution:
     """Tell that the chip did not take the load; the load's id is the key."""
     return load.cancel_load(*goes_on(request, load_id), why=body.why)
 

@@ -7,8 +7,8 @@ from typing import Final
 from django.http import HttpRequest
 from ninja import Router
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import MetDemands, Strict
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, MetDemands, Strict
 from kaguan.cms.rules.lifecycle import CancelReason, LockReason
 from kaguan.cms.services import lock
 from kaguan.cms.services.case import CardState

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Papers, Strict, Words
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, DocumentShown, OnCounter, Strict, Words
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import loss
 from kaguan.cms.services.case import CardState
@@ -16,11 +16,9 @@ from kaguan.cms.services.case import CardState
 router: Final = Router(tags=["loss"])
 
 
-class FormalLoss(Strict):
-    """What is shown: the document, and what else the region asks to see."""
+class FormalLoss(OnCounter):
+    """What lies on the counter, and how it was asked."""
 
-    document: DocumentShown
-    papers: Papers = ()
     channel: Channel | None = None
 
 

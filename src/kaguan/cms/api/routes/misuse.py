@@ -8,22 +8,22 @@ from uuid import uuid4
 from django.http import HttpRequest
 from ninja import Router
 
-from kaguan.cms.api.asked import CardNo, Key, answers, asks_for
-from kaguan.cms.api.shapes import Strict, Words
+from kaguan.cms.api.asked import Key, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, Strict, Words
 from kaguan.cms.services import misuse
 from kaguan.cms.services.misuse import MisuseRecord
 
 router: Final = Router(tags=["misuse"])
 
 
-class Seen(Strict):
+class UseSeen(Strict):
     """Who had the card, and what it was used for."""
 
     what: Words
 
 
 @router.post("/cards/{card_no}/misuse", response=answers(MisuseRecord), operation_id="report_misuse")
-def report(request: HttpRequest, card_no: CardNo, key: Key, body: Seen) -> MisuseRecord:
+def report(request: HttpRequest, card_no: CardNo, key: Key, body: UseSeen) -> MisuseRecord:
     """Report that somebody else had the card."""
     return misuse.report_misuse(*asks_for(request, key), card_no=card_no, what=body.what)
 

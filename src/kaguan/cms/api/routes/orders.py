@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNumber, CertNo, CertType, Day, OptionalCode, PersonName, Strict, text
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, Day, OptionalCode, PersonName, PersonNamed, Strict, text
 from kaguan.cms.rules.lifecycle import ExchangeReason
 from kaguan.cms.services import orders, production
 from kaguan.cms.services.case import CardState
@@ -25,12 +25,10 @@ BankCode = Annotated[str, text(15)]
 OptionalBankCode = Annotated[str, text(15, shortest=0)]
 
 
-class CardOrdered(Strict):
+class CardOrdered(PersonNamed):
     """One card of an order, and whose it is."""
 
-    card_no: CardNumber
-    cert_type: CertType = "01"
-    cert_no: CertNo
+    card_no: CardNo
     name: PersonName
     bank_code: BankCode
     bank_card_no: OptionalCode = ""
@@ -53,7 +51,7 @@ class RequestOrdered(Strict):
     """The card that a checked request becomes."""
 
     card_request_id: UUID
-    card_no: CardNumber
+    card_no: CardNo
     issue_date: Day
     valid_until: Day
     bank_card_no: OptionalCode = ""
@@ -73,21 +71,21 @@ class RequestsOrdered(Strict):
 class Replacement(Strict):
     """The card that takes the place of a lost one."""
 
-    card_no: CardNumber
+    card_no: CardNo
     order_no: OrderNo
     issue_date: Day
     valid_until: Day
     bank_card_no: OptionalCode = ""
+
+    def card(self) -> NewCard:
+        """Return it as use cases take it."""
+        return NewCard(**self.model_dump())
 
 
 class Successor(Replacement):
     """The card that takes the place of another; without a bank code it is of the same bank."""
 
     bank_code: OptionalBankCode = ""
-
-    def card(self) -> NewCard:
-        """Return it as use cases take it."""
-        return NewCard(**self.model_dump())
 
 
 class Exchange(Strict):
@@ -116,15 +114,7 @@ def order_requests(request: HttpRequest, key: Key, body: RequestsOrdered) -> Ord
 @router.post("/cards/{card_no}/replacement", response=answers(CardState), operation_id="order_replacement")
 def replace(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: Replacement) -> CardState:
     """End a formally lost card and order the one that follows."""
-    return orders.order_replacement(
-        *asks_for(request, key, seen),
-        card_no=card_no,
-        new_card_no=body.card_no,
-        order_no=body.order_no,
-        issue_date=body.issue_date,
-        valid_until=body.valid_until,
-        bank_card_no=body.bank_card_no,
-    )
+    return orders.order_replacement(*asks_for(request, key, seen), card_no=card_no, new=body.card())
 
 
 @router.post("/cards/{card_no}/exchange", response=answers(CardState), operation_id="order_exchange")

@@ -10,7 +10,16 @@ from ninja import Path, Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for, tagged
-from kaguan.cms.api.shapes import Bytes, CertNo, CertType, DocumentShown, PersonName, Strict, Words, bytes_of, text
+from kaguan.cms.api.shapes import (
+    Bytes,
+    DocumentShown,
+    PersonName,
+    PersonNamed,
+    Strict,
+    Words,
+    bytes_of,
+    text,
+)
 from kaguan.cms.rules.personal import Fact, Relation
 from kaguan.cms.services.people import enrolment, guardians, photos
 from kaguan.cms.services.people.enrolment import PersonRef
@@ -24,11 +33,9 @@ Facts = dict[Fact, Annotated[str, text(200, shortest=0)]]
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 
 
-class Enrolment(Strict):
+class Enrolment(PersonNamed):
     """Who is put on the books."""
 
-    cert_type: CertType = "01"
-    cert_no: CertNo
     name: PersonName
     facts: Annotated[Facts, Field(default_factory=dict)]
 

@@ -6,21 +6,13 @@ from typing import Final
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Papers, Strict
+from kaguan.cms.api.asked import Key, Seen, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, OnCounter
 from kaguan.cms.services import pin
 from kaguan.cms.services.case import CardState
 
 router: Final = Router(tags=["PIN"])
-
-
-class PinReset(Strict):
-    """The document that is shown, and what else lies on the counter."""
-
-    document: DocumentShown
-    papers: Papers = Field(default=())
 
 
 @router.post("/{card_no}/pin/change", response=answers(CardState), operation_id="record_pin_change")
@@ -36,7 +28,7 @@ def blocked(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> Card
 
 
 @router.post("/{card_no}/pin/reset", response=answers(CardState), operation_id="reset_pin")
-def reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinReset) -> CardState:
+def reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: OnCounter) -> CardState:
     """Tell that the holder typed a new PIN into the chip after showing their document."""
     shown = body.document.document()
     return pin.reset_pin(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)

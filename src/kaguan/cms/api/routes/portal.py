@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from ninja import Header, Router, Status
 from pydantic import IPvAnyAddress, WithJsonSchema
 
-from kaguan.cms.api.asked import CardNo, Key, Seen, actor_of_request, answers, asks_for
+from kaguan.cms.api.asked import Key, Seen, actor_of_request, answers, asks_for
 from kaguan.cms.api.errors import Unwelcome
-from kaguan.cms.api.shapes import CertNo, Password, Strict, secret
+from kaguan.cms.api.shapes import CardNo, CertNo, Password, Strict, secret
 from kaguan.cms.rules.refusals import NotAllowed
 from kaguan.cms.services.access import holders
 from kaguan.cms.services.access.sessions import sign_out

@@ -11,7 +11,7 @@ from pydantic import Field
 from kaguan.cms.api.asked import Key, answers, asks_for
 from kaguan.cms.api.routes.custody import CardNumbers
 from kaguan.cms.api.routes.orders import MOST_ROWS
-from kaguan.cms.api.shapes import CardNumber, CertNo, OptionalCode, PersonName, Strict, text
+from kaguan.cms.api.shapes import CardNo, CertNo, OptionalCode, PersonName, Strict, text
 from kaguan.cms.rules.production import Report
 from kaguan.cms.services import production, stock
 from kaguan.cms.services.production import LONGEST_REASON_BYTES, StageReceipt
@@ -39,7 +39,7 @@ class CardMade(Strict):
     customer_id: _Number = ""
     name: PersonName
     cert_no: CertNo
-    card_no: CardNumber
+    card_no: CardNo
     barcode: _Number = ""
     card_ident_code: Annotated[str, Field(pattern=r"^[0-9A-F]{32}$")]
     atr: Annotated[str, Field(pattern=r"^([0-9A-F]{2}){2,33}$")]

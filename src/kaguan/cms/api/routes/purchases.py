@@ -14,8 +14,8 @@ from ninja import Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for, goes_on
-from kaguan.cms.api.routes.loads import ChipDidNot, ChipTook
-from kaguan.cms.api.shapes import CardNumber, ChipSequence, Fen, Moment, Strict, TerminalNo
+from kaguan.cms.api.routes.loads import ChipTook
+from kaguan.cms.api.shapes import CardNo, ChipSequence, Fen, Moment, Strict, TerminalNo, Why
 from kaguan.cms.rules.purchases import Item, ItemCategory
 from kaguan.cms.services import purchase
 from kaguan.cms.services.purchase import AuthorisedPurchase
@@ -34,7 +34,7 @@ class ItemBought(Strict):
 class Bill(Strict):
     """Which card is to pay for what."""
 
-    card_no: CardNumber
+    card_no: CardNo
     items: Annotated[list[ItemBought], Field(min_length=1, max_length=200)]
 
     def bought(self) -> list[Item]:
@@ -85,7 +85,7 @@ def record(request: HttpRequest, purchase_id: UUID, body: ChipTook) -> Resolutio
 
 
 @router.post("/{purchase_id}/cancellation", response=answers(Resolution), operation_id="cancel_purchase")
-def cancel(request: HttpRequest, purchase_id: UUID, body: ChipDidNot) -> Resolution:
+def cancel(request: HttpRequest, purchase_id: UUID, body: Why) -> Resolution:
     """Tell that the chip was not debited; the purchase's id is the key."""
     return purchase.cancel_purchase(*goes_on(request, purchase_id), why=body.why)
 

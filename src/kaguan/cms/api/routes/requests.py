@@ -10,7 +10,15 @@ from ninja import Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, answers, asks_for
-from kaguan.cms.api.shapes import AgentShown, CertNo, CertType, Code, DocumentShown, OptionalCode, PersonName, Strict
+from kaguan.cms.api.shapes import (
+    AgentShown,
+    Code,
+    DocumentShown,
+    OptionalCode,
+    PersonName,
+    PersonNamed,
+    Strict,
+)
 from kaguan.cms.rules.applying import ApplicationWay, Eligibility, Presence, RequestKind
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.production import CheckFailure
@@ -21,11 +29,9 @@ from kaguan.cms.services.requests import Applicant, RequestState, UnitReceipt, W
 router: Final = Router(tags=["requests"])
 
 
-class ApplicantNamed(Strict):
+class ApplicantNamed(PersonNamed):
     """The person who is to have the card."""
 
-    cert_type: CertType = "01"
-    cert_no: CertNo
     name: PersonName
 
     def applicant(self) -> Applicant:
@@ -40,24 +46,29 @@ class EligibilityAsked(Strict):
     kind: RequestKind
 
 
-class CardWanted(Strict):
-    """Who is to have what, and who came for it."""
+class Wanted(Strict):
+    """What is to be had."""
 
-    applicant: ApplicantNamed
     kind: RequestKind
     bank_code: Code
     outlet: OptionalCode = ""
     reason: OptionalCode = ""
+
+    def wish(self) -> Wish:
+        """Return what is wanted."""
+        return Wish(self.kind, self.bank_code, self.outlet, self.reason)
+
+
+class CardWanted(Wanted):
+    """Who is to have what, and who came for it."""
+
+    applicant: ApplicantNamed
     way: ApplicationWay
     document: DocumentShown | None = None
     agent: AgentShown | None = None
     verdict: Verdict | None = None
     unit_no: OptionalCode = ""
     channel: Channel | None = None
-
-    def wish(self) -> Wish:
-        """Return what is wanted."""
-        return Wish(self.kind, self.bank_code, self.outlet, self.reason)
 
     def presence(self) -> Presence:
         """Return who and what is there."""
@@ -71,15 +82,11 @@ class CardWanted(Strict):
         )
 
 
-class UnitApplication(Strict):
+class UnitApplication(Wanted):
     """A unit's people, and what all of them are to have."""
 
     unit_no: Code
     applicants: Annotated[list[ApplicantNamed], Field(min_length=1, max_length=500)]
-    kind: RequestKind
-    bank_code: Code
-    outlet: OptionalCode = ""
-    reason: OptionalCode = ""
 
 
 class CheckResult(Strict):
@@ -111,7 +118,7 @@ def apply_for_unit(request: HttpRequest, key: Key, body: UnitApplication) -> Uni
     return requests.apply_for_unit(
         *asks_for(request, key),
         applicants=[named.applicant() for named in body.applicants],
-        wish=Wish(body.kind, body.bank_code, body.outlet, body.reason),
+        wish=body.wish(),
         presence=Presence(ApplicationWay.UNIT, unit_no=body.unit_no),
     )
 

@@ -9,7 +9,17 @@ from ninja import Path, Router
 from pydantic import Field, StrictBool
 
 from kaguan.cms.api.asked import Key, answers, asks_for
-from kaguan.cms.api.shapes import CertNo, CertType, Code, Day, OptionalCode, Password, Strict, Words, secret, text
+from kaguan.cms.api.shapes import (
+    Code,
+    Day,
+    OptionalCode,
+    Password,
+    PersonNamed,
+    Strict,
+    Words,
+    secret,
+    text,
+)
 from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.services import regions, set_up
@@ -35,13 +45,6 @@ class InstitutionKnown(Strict):
     designated: StrictBool = False
 
 
-class OwnDocument(Strict):
-    """The document by which an operator is a holder."""
-
-    cert_type: CertType = "01"
-    cert_no: CertNo
-
-
 class OperatorKnown(Strict):
     """Somebody who works with the system."""
 
@@ -50,7 +53,7 @@ class OperatorKnown(Strict):
     institution: Code
     roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
     level: Level = Level.TELLER
-    own_document: OwnDocument | None = None
+    own_document: PersonNamed | None = None
 
 
 class Breach(Strict):

@@ -8,8 +8,8 @@ from uuid import uuid4
 from django.http import HttpRequest
 from ninja import Router
 
-from kaguan.cms.api.asked import CardNo, Key, answers, asks_for
-from kaguan.cms.api.shapes import CardNumber, DocumentShown, Strict
+from kaguan.cms.api.asked import Key, answers, asks_for
+from kaguan.cms.api.shapes import CardNo, DocumentShown, Strict
 from kaguan.cms.rules.choices import CardFunction
 from kaguan.cms.services import temporary
 from kaguan.cms.services.temporary import TemporaryReceipt, TemporaryUse
@@ -20,7 +20,7 @@ router: Final = Router(tags=["temporary cards"])
 class TemporaryWanted(Strict):
     """The number on the paper, and the document of whoever gets it."""
 
-    temporary_card_no: CardNumber
+    temporary_card_no: CardNo
     document: DocumentShown
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from kaguan.cms.models import Card, Verifier, VerifierVerdict
 from kaguan.cms.rules.activation import SealedCopy, SignedVerdict
-from kaguan.cms.rules.choices import Check, DocumentCopy
+from kaguan.cms.rules.choices import Check, Paper
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.regions import RegionRules
 from kaguan.cms.rules.rights import Right
@@ -72,7 +72,7 @@ def register_verifier(
 def check_copies(rules: RegionRules, copies: Sequence[SealedCopy]) -> None:
     """Return when the form and every document that the region asks for was copied and sealed; refuse otherwise."""
     shown = [copy.document for copy in copies]
-    for document in (DocumentCopy.FORM, *rules.medical_documents):
+    for document in (Paper.FORM, *rules.medical_documents):
         if document not in shown:
             raise NotEligible(f"the {document} has to be shown, and a copy of it kept")
     for copy in copies:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from inspect import unwrap
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -21,8 +20,8 @@ from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.chip.cases import card_of_case, settle
-from kaguan.cms.services.lock import cancel, unlock
-from kaguan.cms.services.loss import release_loss
+from kaguan.cms.services.lock import cancel_card, unlock_card
+from kaguan.cms.services.loss import release_card
 from kaguan.cms.services.orders import Ending, NewCard, order_again
 from kaguan.cms.services.people.correction import correct
 from kaguan.cms.services.people.merging import merge
@@ -66,11 +65,12 @@ def _purge(case: Case, content: Content, _approval: UUID) -> None:
 def _release(case: Case, content: Content, _approval: UUID) -> None:
     allowed = replace(case, approved=Action.RELEASE_FORMAL_LOSS)
     document = Document(**content["document"])
-    unwrap(release_loss)(allowed, card_no=content["card_no"], document=document)
+    release_card(allowed, allowed.card(content["card_no"]), document)
 
 
 def _unlock(case: Case, content: Content, _approval: UUID) -> None:
-    unwrap(unlock)(replace(case, approved=Action.UNLOCK), card_no=content["card_no"])
+    allowed = replace(case, approved=Action.UNLOCK)
+    unlock_card(allowed, allowed.card(content["card_no"]))
 
 
 def _make_again(case: Case, content: Content, _approval: UUID) -> None:
@@ -89,9 +89,9 @@ def _make_again(case: Case, content: Content, _approval: UUID) -> None:
 
 
 def _cancel(case: Case, content: Content, _approval: UUID) -> None:
-    reason = CancelReason(content["reason"])
+    allowed, reason = replace(case, approved=Action.CANCEL), CancelReason(content["reason"])
     met = [Met(Demand(one["demand"]), one["evidence"]) for one in content["met"]]
-    unwrap(cancel)(replace(case, approved=Action.CANCEL), card_no=content["card_no"], reason=reason, met=met)
+    cancel_card(allowed, allowed.card(content["card_no"]), reason, met)
 
 
 def _holder_of_case(case: Case, content: Content) -> list[Holder]:

@@ -9,15 +9,13 @@ from kaguan.cms.canonical import canonical
 from kaguan.cms.certifying.token import opened, signer_of
 from kaguan.cms.models import CardEvent, Certificate, CertificateKey
 from kaguan.cms.rules.certificates import Extract, Finding, Since, claims_of, extract, judge, read_claims
-from kaguan.cms.rules.lifecycle import APPLICATION, Application
+from kaguan.cms.rules.lifecycle import APPLICATION, LOST_OR_ENDED, Application
 from kaguan.cms.rules.refusals import NotCertified
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.certificates.issuing import bearer_of
 from kaguan.cms.services.certificates.keys import public_key
 from kaguan.cms.services.use_case import question
-
-ENDED = (Application.FORMAL_LOSS.value, Application.CANCELLED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,12 @@ def _view(case: Case, row: Certificate) -> CertificateView:
 
 
 def _since(row: Certificate, shown: Extract) -> Since:
-    ended = CardEvent.objects.filter(card=row.card, axis=APPLICATION.name, to_state__in=ENDED, at__gte=row.issued_at)
+    since = CardEvent.objects.filter(card=row.card, axis=APPLICATION.name, at__gte=row.issued_at)
     now = extract(bearer_of(row.card), row.pk, shown.purpose, issued_at=shown.issued_at, expires_at=shown.expires_at)
     return Since(
         revoked=row.revoked_at is not None,
         key_withdrawn=row.key.withdrawn_at is not None,
-        lost_or_ended=ended.exists() or row.card.application in ENDED,
+        lost_or_ended=since.filter(to_state__in=LOST_OR_ENDED).exists() or row.card.application in LOST_OR_ENDED,
         application=Application(row.card.application),
         agrees=now == shown,
     )

@@ -101,11 +101,6 @@ def trusted_keys() -> list[Mapping[str, str]]:
     return [{"kid": row.pk, **jwk_of(public_key(row))} for row in rows]
 
 
-def keys_of(region: Region) -> list[KeyRef]:
-    """Return every key of the region, oldest first."""
-    return [_told(row) for row in CertificateKey.objects.filter(region=region).order_by("added_at", "pk")]
-
-
 def _signing(region: Region) -> QuerySet[CertificateKey]:
     return CertificateKey.objects.filter(region=region, retired_at=None, withdrawn_at=None)
 

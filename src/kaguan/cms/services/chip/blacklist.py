@@ -47,7 +47,7 @@ def push_blacklist(case: Case, /, *, terminal_no: str, whole: bool = False, inst
     region = terminal.institution.region.code
     last = BlacklistPush.objects.filter(terminal=terminal).order_by("at").last()
     push = BlacklistPush.objects.create(
-        push_id=case.request_id,
+        push_id=case.new_id(BlacklistPush),
         terminal=terminal,
         since=0 if whole or last is None else last.sequence,
         sequence=last_number(region),

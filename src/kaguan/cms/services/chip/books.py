@@ -17,7 +17,7 @@ _LOAD_NUMBER, _PURCHASE_NUMBER = "online_sequence", "offline_sequence"
 
 def books_state(card: Card, pin_tries: int) -> BooksState:
     """Return what the chip of the card should answer; `pin_tries` is how many tries its PIN has when none is spent."""
-    steps = set(ChipCase.objects.filter(card=card, state="open").values_list("facet", flat=True))
+    steps = frozenset(open_facets(card.card_no))
     pending = Transfer.objects.filter(
         phase=Phase.PENDING, resolved_by=None, content__memo__card_no=card.card_no
     ).first()
@@ -34,6 +34,11 @@ def books_state(card: Card, pin_tries: int) -> BooksState:
     )
 
 
+def open_facets(card_no: str) -> list[str]:
+    """Return about what a case of the card is open."""
+    return list(ChipCase.objects.filter(card=card_no, state="open").order_by("facet").values_list("facet", flat=True))
+
+
 def tries_when_blocked(card: Card, pin_tries: int) -> int:
     """Return with how many tries left the PIN counts as blocked: the region may allow fewer than the chip has."""
     return max(0, pin_tries - card.region.rules().pin_tries)
@@ -45,7 +50,7 @@ def chip_is_locked(card: Card) -> bool:
     return told is not None and told.event == CHIP_LOCKED
 
 
-def _applications(card: Card, steps: set[str]) -> frozenset[ChipApplication]:
+def _applications(card: Card, steps: frozenset[str]) -> frozenset[ChipApplication]:
     """Return what the chip may answer; a card in use whose chip is still locked is owed its unlocking."""
     if Facet.BLOCK_STEP in steps:
         return frozenset(ChipApplication)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
+
+from django.db.models import QuerySet
 
 from kaguan.cms.ledger.accounts import AccountKind, purse_account
 from kaguan.cms.ledger.posting import Move, post
 from kaguan.cms.models import Card, ChipCase
 from kaguan.cms.rules.chip_state import ChipState, Difference, Facet, Remedy, differences
+from kaguan.cms.rules.lifecycle import APPLICATION
 from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation, NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
-from kaguan.cms.services.chip.books import books_state
+from kaguan.cms.services.chip.books import books_state, open_facets
 from kaguan.cms.services.use_case import use_case
 
 CORRECTION: Final = "correction"
@@ -59,7 +61,7 @@ def hold_against_books(
 def open_case(case: Case, card: Card, step: str, difference: Difference, *, terminal_no: str = "") -> ChipCase:
     """Leave the difference as an open case of the card; one that is open already has what was seen now."""
     said = {"books": difference.books[:300], "chip": difference.chip[:300], "more_fen": difference.more_fen}
-    known = ChipCase.objects.filter(card=card, facet=difference.facet, state="open").first()
+    known = _open_about(card, difference.facet).first()
     if known is not None:
         seen = {**said, "seen_at": case.at, "sightings": known.sightings + 1}
         ChipCase.objects.filter(pk=known.pk).update(**seen)
@@ -78,28 +80,26 @@ def open_case(case: Case, card: Card, step: str, difference: Difference, *, term
     )
 
 
+def tell_of_chip(case: Case, card: Card, event: str, **detail: object) -> None:
+    """Leave in the card's life what became of its chip; the application stays as it is."""
+    case.tell(card, APPLICATION.name, event, card.application, card.application, reason="", **detail)
+
+
 def begin_step(case: Case, card: Card, facet: Facet, step: str) -> None:
     """Leave on record that the chip is about to be told; a step of that kind that is open goes on under its own id."""
-    if ChipCase.objects.filter(card=card, facet=facet, state="open").exists():
-        return
-    begun = Difference(facet, f"{step} was begun", "it has not answered yet")
-    open_case(case, card, step, begun)
+    if not _open_about(card, facet).exists():
+        open_case(case, card, step, Difference(facet, f"{step} was begun", "it has not answered yet"))
 
 
-def end_step(card: Card, facet: Facet, why: str, *, by: str, at: datetime) -> None:
+def end_step(case: Case, card: Card, facet: Facet, why: str) -> None:
     """Leave the card's open step of that kind settled by what the chip itself has said; without one, nothing."""
-    open_one = ChipCase.objects.filter(card=card, facet=facet, state="open")
-    open_one.update(state="settled", settled_at=at, settled_by=by, why=why[:200], chip=why[:300])
-
-
-def open_facets(card_no: str) -> list[str]:
-    """Return about what a case of the card is open."""
-    return list(ChipCase.objects.filter(card=card_no, state="open").order_by("facet").values_list("facet", flat=True))
+    settled = {"state": "settled", "settled_at": case.at, "settled_by": case.operator.code}
+    _open_about(card, facet).update(**settled, why=why[:200], chip=why[:300])
 
 
 def check_explained(card: Card, facet: Facet) -> None:
     """Return when no case of the card about it is open; refuse with NeedsReconciliation otherwise."""
-    known = ChipCase.objects.filter(card=card, facet=facet, state="open").first()
+    known = _open_about(card, facet).first()
     if known is not None:
         raise NeedsReconciliation(
             f"case {known.pk} of card {card.card_no} is open: the books say {known.books}, the chip {known.chip}; "
@@ -138,6 +138,11 @@ def card_of_case(case: Case, case_id: UUID) -> str:
     if known is None:
         raise NotFound(f"no case {case_id} is on the books")
     return known.card.card_no
+
+
+def _open_about(card: Card, facet: Facet) -> QuerySet[ChipCase]:
+    """The open case of the card about it: there is one at most."""
+    return ChipCase.objects.filter(card=card, facet=facet, state="open")
 
 
 def _follow_chip(card: Card, known: ChipCase, approval: UUID) -> None:

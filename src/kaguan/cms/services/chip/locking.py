@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import unwrap
-
-from kaguan.cms.models import Card
 from kaguan.cms.rules.approvals import Action
 from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.lifecycle import APPLICATION, Application, LockReason
@@ -12,8 +9,8 @@ from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.chip.books import CHIP_LOCKED, CHIP_UNLOCKED, chip_is_locked
-from kaguan.cms.services.chip.cases import begin_step, end_step
-from kaguan.cms.services.lock import lock, unlock
+from kaguan.cms.services.chip.cases import begin_step, end_step, tell_of_chip
+from kaguan.cms.services.lock import lock_card, unlock_card
 from kaguan.cms.services.use_case import use_case
 
 
@@ -25,11 +22,11 @@ def begin_chip_lock(case: Case, /, *, card_no: str, reason: LockReason) -> CardS
     """
     card = case.card(card_no)
     if card.application != Application.LOCKED:
-        unwrap(lock)(case, card_no=card_no, reason=reason)
+        lock_card(case, card, reason)
     elif chip_is_locked(card):
         raise NotEligible(f"the chip of card {card_no} is locked already")
     begin_step(case, card, Facet.LOCK_STEP, "lock chip")
-    return _again(card_no)
+    return state_of(card)
 
 
 @use_case("begin chip unlock", Right.LOCK, CardState)
@@ -51,8 +48,8 @@ def begin_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
 def end_chip_lock(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the chip is locked. Refuses with NotFound, own card."""
     card = case.card(card_no)
-    case.tell(card, APPLICATION.name, CHIP_LOCKED, card.application, card.application)
-    end_step(card, Facet.LOCK_STEP, "it is locked", by=case.operator.code, at=case.at)
+    tell_of_chip(case, card, CHIP_LOCKED)
+    end_step(case, card, Facet.LOCK_STEP, "it is locked")
     return state_of(card)
 
 
@@ -60,12 +57,8 @@ def end_chip_lock(case: Case, /, *, card_no: str) -> CardState:
 def end_chip_unlock(case: Case, /, *, card_no: str) -> CardState:
     """Leave chip and card in normal use again. Refuses as `services.lock.unlock` where the card is still locked."""
     card = case.card(card_no)
-    case.tell(card, APPLICATION.name, CHIP_UNLOCKED, card.application, card.application)
-    end_step(card, Facet.LOCK_STEP, "it is unlocked", by=case.operator.code, at=case.at)
+    tell_of_chip(case, card, CHIP_UNLOCKED)
+    end_step(case, card, Facet.LOCK_STEP, "it is unlocked")
     if card.application == Application.LOCKED:
-        unwrap(unlock)(case, card_no=card_no)
-    return _again(card_no)
-
-
-def _again(card_no: str) -> CardState:
-    return state_of(Card.objects.get(pk=card_no))
+        unlock_card(case, card)
+    return state_of(card)

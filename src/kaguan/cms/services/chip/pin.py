@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import unwrap
 
-from kaguan.cms.models import Card, CardEvent, ChipCase
+from kaguan.cms.models import Card, CardEvent
 from kaguan.cms.rules.chip_state import Facet
-from kaguan.cms.rules.choices import DocumentCopy
+from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, PIN_RESETS, Pin, Use, check_use
 from kaguan.cms.rules.purchases import SITES, check_site
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.chip.books import open_facets
 from kaguan.cms.services.chip.cases import begin_step, end_step
-from kaguan.cms.services.pin import record_pin_change, reset_pin
+from kaguan.cms.services.pin import change_pin, count_reset
 from kaguan.cms.services.use_case import use_case
 
 CHANGE, RESET, UNBLOCK = "change PIN", "reset PIN", "unblock PIN"
@@ -40,9 +40,10 @@ def begin_pin_change(case: Case, /, *, card_no: str) -> CardState:
 @use_case("end PIN change", Right.PIN, CardState)
 def end_pin_change(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the chip took the PIN that its holder chose. Refuses as `services.pin.record_pin_change`."""
-    state: CardState = unwrap(record_pin_change)(case, card_no=card_no)
-    end_step(case.card(card_no), Facet.PIN_STEP, "it took the PIN", by=case.operator.code, at=case.at)
-    return state
+    card = case.card(card_no)
+    change_pin(case, card)
+    end_step(case, card, Facet.PIN_STEP, "it took the PIN")
+    return state_of(card)
 
 
 @use_case("leave PIN", Right.PIN, CardState)
@@ -50,21 +51,20 @@ def leave_pin(case: Case, /, *, card_no: str, why: str) -> CardState:
     """Leave on record that the chip refused, and its PIN is what it was. Refuses with NotFound, own card."""
     card = case.card(card_no)
     case.note(why=why)
-    end_step(card, Facet.PIN_STEP, why, by=case.operator.code, at=case.at)
+    end_step(case, card, Facet.PIN_STEP, why)
     return state_of(card)
 
 
 @use_case("begin PIN reset", Right.PIN, CardState)
-def begin_pin_reset(
-    case: Case, /, *, card_no: str, document: Document, papers: Sequence[DocumentCopy] = ()
-) -> CardState:
+def begin_pin_reset(case: Case, /, *, card_no: str, document: Document, papers: Sequence[Paper] = ()) -> CardState:
     """Leave the reset counted, and on record that the chip is being given a new PIN.
 
     Refuses as `services.pin.reset_pin`.
     """
-    state: CardState = unwrap(reset_pin)(case, card_no=card_no, document=document, papers=papers)
-    begin_step(case, case.card(card_no), Facet.PIN_STEP, RESET)
-    return state
+    card = case.card(card_no)
+    count_reset(case, card, document, papers)
+    begin_step(case, card, Facet.PIN_STEP, RESET)
+    return state_of(card)
 
 
 @use_case("begin PIN unblock", Right.PIN, CardState)
@@ -87,13 +87,13 @@ def begin_pin_unblock(case: Case, /, *, card_no: str, document: Document) -> Car
 def end_pin_step(case: Case, /, *, card_no: str) -> CardState:
     """Leave on record that the chip has its tries back, with whichever PIN. Refuses with NotFound, own card."""
     card = case.card(card_no)
-    end_step(card, Facet.PIN_STEP, "it has all its tries", by=case.operator.code, at=case.at)
+    end_step(case, card, Facet.PIN_STEP, "it has all its tries")
     return state_of(card)
 
 
 def pin_step_is_open(card_no: str) -> bool:
     """Return whether the chip was told something about its PIN and nobody knows whether it did it."""
-    return ChipCase.objects.filter(card=card_no, facet=Facet.PIN_STEP, state="open").exists()
+    return Facet.PIN_STEP in open_facets(card_no)
 
 
 def pin_is_worn_out(card_no: str, resets_allowed: int) -> bool:

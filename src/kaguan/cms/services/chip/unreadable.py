@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from kaguan.cms.rules.lifecycle import APPLICATION, Application
+from kaguan.cms.rules.lifecycle import LOST_OR_ENDED
 from kaguan.cms.rules.refusals import DuplicateRequest, NotEligible
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import CardState, Case, state_of
+from kaguan.cms.services.chip.cases import tell_of_chip
 from kaguan.cms.services.chip.waiting import UNREADABLE, has_event
 from kaguan.cms.services.use_case import use_case
 
@@ -17,7 +18,7 @@ def register_unreadable(case: Case, /, *, card_no: str, why: str) -> CardState:
     Refuses, in this order: no such card, own card, still in use, blocked in a reader, registered already, no reason.
     """
     card = case.card(card_no)
-    if card.application not in {Application.FORMAL_LOSS, Application.CANCELLED}:
+    if card.application not in LOST_OR_ENDED:
         raise NotEligible("the card is still in use: exchange it first, then register that it cannot be read")
     if card.chip_blocked_at is not None:
         raise NotEligible("the chip was read and blocked in a reader: its purse can be carried over now")
@@ -25,6 +26,6 @@ def register_unreadable(case: Case, /, *, card_no: str, why: str) -> CardState:
         raise DuplicateRequest(f"card {card_no} is registered as unreadable already")
     if not why.strip():
         raise NotEligible("say what was tried, and how the card is damaged")
-    case.tell(card, APPLICATION.name, UNREADABLE, card.application, card.application, why=why[:200])
+    tell_of_chip(case, card, UNREADABLE, why=why[:200])
     case.note(why=why)
     return state_of(card)

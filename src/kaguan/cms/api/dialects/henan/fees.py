@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from kaguan.cms.api.dialects.henan.cards import card_of
 from kaguan.cms.api.dialects.henan.fields import CARD_NO, CERT_NO, PERSON, AlreadySo, Fields, Operation, cert_type_of
-from kaguan.cms.rules.fees import FeeKind, FeeState
+from kaguan.cms.rules.fees import OPEN_FEE, FeeKind, FeeState
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.fees import FeeRecord, look_at_fees, pay_fee, register_fee, withdraw_fee
 
@@ -21,7 +21,7 @@ def _fee(actor: Actor, fields: Fields) -> FeeRecord | None:
     """Return what is due or paid by whose card the message names."""
     card_of(actor, fields)
     fees = look_at_fees(actor, uuid4(), cert_type=cert_type_of(fields), cert_no=fields[CERT_NO])
-    return next((fee for fee in fees if fee.state in {FeeState.DUE, FeeState.PAID}), None)
+    return next((fee for fee in fees if fee.state in OPEN_FEE), None)
 
 
 def _register(actor: Actor, fields: Fields) -> Fields:

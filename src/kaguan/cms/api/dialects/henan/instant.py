@@ -28,8 +28,7 @@ from kaguan.cms.api.dialects.henan.fields import (
     Fields,
     Operation,
 )
-from kaguan.cms.api.dialects.henan.people import making_of
-from kaguan.cms.rules.adapters.henan import FACTS
+from kaguan.cms.api.dialects.henan.people import fields_of, making_of
 from kaguan.cms.rules.production import Production, Report
 from kaguan.cms.rules.refusals import IllegalTransition, NotEligible, NotFound
 from kaguan.cms.services.case import Actor
@@ -85,8 +84,7 @@ def _data(actor: Actor, fields: Fields) -> Fields:
     if making.order_no != fields[BATCH] or making.stage != Production.ORDERED:
         raise NotEligible("no card of that batch is still to be made")
     person = unmask_person(actor, uuid4(), holder_id=making.holder_id, reason=f"即制卡数据 {fields[BATCH]}")
-    told = {name: person.facts[fact] for name, fact in FACTS.items() if fact in person.facts}
-    return {CARD_NO: making.card_no, CERT_NO: person.cert_no, NAME: person.name, **told}
+    return {CARD_NO: making.card_no, **fields_of(person)}
 
 
 def _return(actor: Actor, fields: Fields) -> Fields:

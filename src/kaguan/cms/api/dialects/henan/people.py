@@ -38,7 +38,7 @@ from kaguan.cms.services.case import Actor
 from kaguan.cms.services.looking import CardView, look_at_card_of
 from kaguan.cms.services.making import Making, look_at_making
 from kaguan.cms.services.people.enrolment import edit_person
-from kaguan.cms.services.people.reading import look_at_person
+from kaguan.cms.services.people.reading import Person, look_at_person
 from kaguan.cms.services.requests import Applicant, Wish, apply
 
 
@@ -78,7 +78,11 @@ def _edit(actor: Actor, fields: Fields) -> Fields:
 
 
 def _person(actor: Actor, fields: Fields) -> Fields:
-    person = look_at_person(actor, uuid4(), holder_id=making_of(actor, fields).holder_id)
+    return fields_of(look_at_person(actor, uuid4(), holder_id=making_of(actor, fields).holder_id))
+
+
+def fields_of(person: Person) -> Fields:
+    """Return the person as a message has them."""
     told = {name: person.facts[fact] for name, fact in FACTS.items() if fact in person.facts}
     return {CERT_NO: person.cert_no, NAME: person.name, **told}
 

@@ -1,38 +1,21 @@
-"""Every use case, asked twice, answers the same and does nothing twice."""
+"""A request for every use case of cards in use, money and the system itself."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from datetime import date, timedelta
 from uuid import UUID, uuid4, uuid5
 
-import pytest
 from django.utils import timezone
 
-from cms import life_cases
 from cms.town import AT_TILL, BANK, CERT_NO, EXPIRES, ISSUED, NAME, TERMINAL, return_row, shown
-from kaguan.cms import services
 from kaguan.cms.models import (
-    Account,
-    AuditEntry,
     Card,
     CardEvent,
-    CardRequest,
-    Departure,
-    Entry,
     Holder,
-    Institution,
-    Receipt,
-    Reminder,
-    StockItem,
-    TemporaryCard,
-    Transfer,
 )
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.purchases import Item, ItemCategory
-from kaguan.cms.rules.refusals import IdempotencyConflict, IllegalTransition, NotFound, RuleBroken
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
@@ -62,21 +45,12 @@ from kaguan.cms.services import (
     stock,
     temporary,
 )
-from kaguan.cms.services.case import Actor
 from kaguan.vault.secret import Secret
-
-pytestmark = pytest.mark.slow
 
 CARD = "990100001"
 ORDER_ROW = orders.OrderRow("990100005", "01", CERT_NO, NAME, BANK, "", ISSUED, EXPIRES)
 LOAD = {"card_no": CARD, "amount_fen": 100, "purse_before_fen": 0, "online_sequence": 0, **TERMINAL}
-REPLACEMENT = {
-    "card_no": CARD,
-    "new_card_no": "990100002",
-    "order_no": "R1",
-    "issue_date": ISSUED,
-    "valid_until": EXPIRES,
-}
+REPLACEMENT = {"card_no": CARD, "new": orders.NewCard("990100002", "R1", ISSUED, EXPIRES)}
 BILL = {"card_no": CARD, "items": [Item(ItemCategory.DRUG, 100)], **AT_TILL}
 
 
@@ -170,11 +144,6 @@ def replaced(town, request_id):
     loss.confirm_blocked(town.clerk, uuid4(), card_no=CARD, how="reader")
 
 
-@pytest.fixture(autouse=True)
-def sealing_key(settings):
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
-
-
 REPORT = UUID(int=11)
 TOLD = uuid5(REPORT, f"report_temporary_loss {CARD}")
 BANK_KNOWN = {"bank_code": BANK, "url": "https://bank.example/notices", "key": Secret(bytes(range(32)))}
@@ -196,7 +165,6 @@ WITH_DOCUMENT = {"card_no": CARD, "document": shown()}
 CASES = [
     (set_up.register_institution, "administrator", nothing, HOSPITAL),
     (set_up.register_operator, "administrator", nothing, EMPLOYEE),
-    (set_up.register_holder, "clerk", nothing, {"cert_type": "01", "cert_no": CERT_NO, "name": NAME}),
     (set_up.blacklist_institution, "administrator", nothing, {"code": "CLINIC-1", "breach": "x"}),
     (set_up.set_region, "administrator", nothing, {"settings": {"temporary_loss_days": 3}}),
     (regions.import_regions, "administrator", nothing, {"texts": {"990300.toml": NEIGHBOUR}}),
@@ -242,7 +210,6 @@ CASES = [
     (lock.unlock, "clerk", in_state(Application.LOCKED), ON_CARD),
     (lock.seal, "clerk", ordered, ON_CARD),
     (lock.cancel, "clerk", active, {**ON_CARD, "reason": CancelReason.DEATH}),
-    *life_cases.CASES,
 ]  # fmt: skip
 ALWAYS_REFUSED = {load.refuse_cash_top_up}
 QUESTIONS = {
@@ -277,90 +244,3 @@ QUESTIONS = {
     order_file.content_of_order,
     order_file.propose_cards,
 }
-
-
-def books():
-    """Everything that a second answer must not touch."""
-    return (
-        list(Account.objects.order_by("code").values_list()),
-        list(Card.objects.order_by("card_no").values_list()),
-        [list(model.objects.order_by("pk").values_list()) for model in (CardRequest, StockItem, TemporaryCard)],
-        [list(model.objects.order_by("pk").values_list()) for model in (Departure, Reminder)],
-        [model.objects.count() for model in (Transfer, Entry, CardEvent, AuditEntry, Receipt, Institution)],
-    )
-
-
-def use_cases():
-    """Every use case that the services offer."""
-    for module in pkgutil.iter_modules(services.__path__):
-        for thing in vars(importlib.import_module(f"kaguan.cms.services.{module.name}")).values():
-            if hasattr(thing, "__wrapped__") and thing.__module__.startswith("kaguan.cms.services"):
-                yield thing
-
-
-def prepared(town, who, prepare, asked, request_id):
-    """Prepare; then who asks, and what: values that only exist now are called for."""
-    prepare(town, request_id)
-    actor = who if isinstance(who, Actor) else getattr(town, who)
-    return actor, {name: value() if callable(value) else value for name, value in asked.items()}
-
-
-def test_every_use_case_is_asked_here():
-    assert set(use_cases()) - ALWAYS_REFUSED - QUESTIONS == {case[0] for case in CASES}
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=[case[0].__name__ for case in CASES])
-def test_asked_again_it_answers_the_same_and_does_nothing(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    first = ask(actor, request_id, **asked)
-    after = books()
-    assert ask(actor, request_id, **asked) == first
-    assert books() == after
-    lines = AuditEntry.objects.filter(request_id=request_id, outcome="done")
-    assert lines.latest("sequence").operator == actor.operator
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=[case[0].__name__ for case in CASES])
-def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    ask(actor, request_id, **asked)
-    *state, counts = books()
-    with pytest.raises(IdempotencyConflict):
-        ask(actor, request_id, **asked, surprise=1)
-    *state_after, counts_after = books()
-    assert state_after == state
-    assert [after - before for before, after in zip(counts, counts_after, strict=True)] == [0, 0, 0, 1, 0, 0]
-
-
-def test_a_question_is_answered_afresh_and_leaves_nothing_but_its_refusals(town):
-    active(town, None)
-    asked, after = uuid4(), books()
-    for _ in range(2):
-        load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100)
-    assert books() == after
-    Card.objects.update(application=Application.TEMPORARY_LOSS)
-    for question in (
-        lambda: load.allow_load(town.teller, asked, card_no=CARD, amount_fen=100),
-        lambda: load.allow_carry_over(town.teller, asked, card_no=CARD),
-        lambda: purchase.allow_purchase(town.cashier, asked, card_no=CARD, items=BILL["items"]),
-    ):
-        with pytest.raises(IllegalTransition, match="lost"):
-            question()
-        assert AuditEntry.objects.latest("sequence").outcome == "IllegalTransition"
-
-
-def test_a_refusal_changes_the_audit_log_alone_and_may_be_asked_again(town):
-    request_id = UUID(int=1)
-    with pytest.raises(NotFound):
-        loss.report_temporary_loss(town.hotline, request_id, card_no=CARD)
-    line = AuditEntry.objects.latest("sequence")
-    assert (line.outcome, line.detail["why"]) == ("NotFound", f"no card {CARD} is on the books")
-    assert not Receipt.objects.filter(request_id=request_id).exists()
-    town.active_card()
-    assert loss.report_temporary_loss(town.hotline, request_id, card_no=CARD).application == "4"
-
-
-def test_refusals_end_the_program_with_the_rules_exit_code():
-    assert RuleBroken.exit_code == NotFound.exit_code == 5

@@ -1,36 +1,20 @@
-"""The use cases about people, activation, approval and access, asked twice: the same answer, and nothing twice."""
+"""A request for every use case about people, activation, approval and access."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from datetime import date
 from uuid import UUID, uuid4
 
-import pytest
 from django.utils import timezone
 
-from cms import certificate_cases
 from cms.crowd import citizen_number, enrolled, portrait
 from cms.evidence import DEVICE, FORM, centre, copies, employ, hospital, verdicts
-from cms.test_requests import active, books, handed_over, in_state, nothing, prepared
+from cms.request_cases import CARD, ON_CARD, active, handed_over, in_state, nothing
 from cms.town import CERT_NO, shown
 from kaguan.cms.models import (
-    Activation,
-    Approval,
-    AuditEntry,
-    Certificate,
-    CertificateKey,
     ChipCase,
-    Credential,
-    DayClose,
     Guardian,
     Holder,
-    HolderChange,
-    HolderDetails,
-    HolderPhoto,
-    MachineToken,
-    Operator,
 )
 from kaguan.cms.rules.activation import ChipRecord, Visit
 from kaguan.cms.rules.chip_state import Facet, Remedy
@@ -38,9 +22,7 @@ from kaguan.cms.rules.choices import Check
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import Application, CancelReason
 from kaguan.cms.rules.personal import Relation
-from kaguan.cms.rules.refusals import IdempotencyConflict
 from kaguan.cms.rules.rights import Role
-from kaguan.cms.services import access, activation, approvals, certificates, people
 from kaguan.cms.services.access import day, machine_tokens, passwords, second_factor
 from kaguan.cms.services.access.holders import sign_in_holder
 from kaguan.cms.services.activation import centre as at_centre
@@ -54,24 +36,17 @@ from kaguan.cms.services.people import enrolment, guardians, photos, reading
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
-pytestmark = pytest.mark.slow
-
-CARD, TERMINAL = "990100001", "990100000201"
+TERMINAL = "990100000201"
 ASKED_CASE = UUID(int=7)
 CHILD, ASKED = citizen_number(date(2020, 1, 1), 1), UUID(int=9)
 MOTHER = Document("01", citizen_number(serial=4), original=True)
 KEY = DEVICE.public_key().public_bytes_raw().hex()
 CHIP = ChipRecord(2, "310,990101", "310,990100")
 PASSWORD = Secret(b"given-by-admin-1")
+PORTAL = Actor("portal", "SSB")
 TOKEN: dict[str, Secret] = {}
 ISSUED_TOKEN = UUID(int=10)
 TOKEN_ASKED = {"operator": "teller", "purpose": "kiosk", "days": 30, "token": machine_tokens.new_token()}
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["cms.hashing.QuickArgon2"]
-    settings.SECOND_FACTOR_SECRET = "a key that lasts"
 
 
 def somebody(town, request_id):
@@ -119,9 +94,18 @@ def old_shown(town, request_id):
 
 def signed_in(town, request_id):
     handed_over(town, request_id)
+    sign_in(town)
+
+
+def sign_in(town):
+    """The card's holder is signed in at the portal."""
     employ(town, "portal", "SSB", Role.PORTAL)
     set_region(town.administrator, uuid4(), settings={"online_password_change": "suggested"})
-    TOKEN["token"] = sign_in_holder(Actor("portal", "SSB"), CERT_NO, Secret(CARD.encode()), source="here").token
+    TOKEN["token"] = sign_in_holder(PORTAL, CERT_NO, Secret(CARD.encode()), source="here").token
+
+
+def held():
+    return TOKEN["token"]
 
 
 def with_password(town, request_id):
@@ -147,7 +131,6 @@ def in_place(prepare, place):
 
 
 OLD = {"old_card_no": "M1", "cert_type": "01", "cert_no": CERT_NO, "terminal_no": TERMINAL}
-ON_CARD = {"card_no": CARD}
 FOR = {"reason": "asked for by letter"}
 
 
@@ -188,7 +171,7 @@ CASES = [
      {**ON_CARD, "visit": Visit.OUTPATIENT, "registration_no": "R1"}),
     (old_card.show_old_card, "pharmacist", handed_over, OLD),
     (old_card.activate_by_old_card, "pharmacist", old_shown, {**ON_CARD, "terminal_no": TERMINAL}),
-    (online.activate_online, Actor("portal", "SSB"), signed_in, {**ON_CARD, "token": lambda: TOKEN["token"]}),
+    (online.activate_online, PORTAL, signed_in, {**ON_CARD, "token": held}),
     (evidence.register_verifier, "administrator", nothing,
      {"code": "D", "checks": [Check.FACE], "public_key": KEY, "least_score": 700}),
     (passwords.give_password, "administrator", nothing, {"code": "teller", "password": PASSWORD}),
@@ -199,7 +182,6 @@ CASES = [
     (machine_tokens.revoke_token, "administrator", with_token, {"token_id": ISSUED_TOKEN}),
     (day.close_day, "administrator", nothing, {"institution": "ICBC-1"}),
     (day.reopen_day, "administrator", closed, {"institution": "ICBC-1"}),
-    *certificate_cases.CASES,
 ]  # fmt: skip
 QUESTIONS = {
     reading.look_at_person,
@@ -210,59 +192,3 @@ QUESTIONS = {
     checking.check_certificate,
     checking.look_at_certificates,
 }
-NAMES = [case[0].__name__ for case in CASES]
-
-
-def use_cases():
-    """Every use case of these rooms."""
-    for room in (access, activation, approvals, certificates, people):
-        for module in pkgutil.iter_modules(room.__path__):
-            for thing in vars(importlib.import_module(f"{room.__name__}.{module.name}")).values():
-                if hasattr(thing, "__wrapped__") and getattr(thing, "__module__", "").startswith(room.__name__):
-                    yield thing
-
-
-def all_books():
-    """Everything that a second answer must not touch."""
-    rows = [
-        Activation,
-        Approval,
-        Certificate,
-        CertificateKey,
-        Credential,
-        DayClose,
-        Guardian,
-        HolderChange,
-        HolderDetails,
-        HolderPhoto,
-        MachineToken,
-        Operator,
-    ]
-    return books(), [list(model.objects.order_by("pk").values_list()) for model in rows]
-
-
-def test_every_use_case_is_asked_here():
-    assert set(use_cases()) - QUESTIONS == {case[0] for case in CASES}
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
-def test_asked_again_it_answers_the_same_and_does_nothing(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    first = ask(actor, request_id, **asked)
-    after = all_books()
-    assert ask(actor, request_id, **asked) == first
-    assert all_books() == after
-    lines = AuditEntry.objects.filter(request_id=request_id, outcome="done")
-    assert lines.latest("sequence").operator == actor.operator
-
-
-@pytest.mark.parametrize(("ask", "who", "prepare", "asked"), CASES, ids=NAMES)
-def test_with_other_content_the_same_request_is_refused(town, ask, who, prepare, asked):
-    request_id = uuid4()
-    actor, asked = prepared(town, who, prepare, asked, request_id)
-    ask(actor, request_id, **asked)
-    after = all_books()[1]
-    with pytest.raises(IdempotencyConflict):
-        ask(actor, request_id, **asked, surprise=1)
-    assert all_books()[1] == after
