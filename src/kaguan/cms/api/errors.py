@@ -68,17 +68,20 @@ ANSWERS: Final = MappingProxyType(
 
 OF_THE_WEB: Final = MappingProxyType(
     {
-        "malformed": ErrorAnswer(400, "malformed"),
-        "unauthenticated": ErrorAnswer(401, "unauthenticated"),
-        "csrf_failed": ErrorAnswer(403, "csrf_failed"),
-        "no_such_address": ErrorAnswer(404, "no_such_address"),
-        "no_such_page": ErrorAnswer(404, "no_such_page"),
-        "method_not_allowed": ErrorAnswer(405, "method_not_allowed"),
-        "too_large": ErrorAnswer(413, "too_large"),
-        "wrong_content_type": ErrorAnswer(415, "wrong_content_type"),
-        "invalid": ErrorAnswer(422, "invalid"),
-        "precondition_required": ErrorAnswer(428, "precondition_required"),
-        "too_many_requests": ErrorAnswer(429, "too_many_requests", retryable=True),
+        answer.code: answer
+        for answer in (
+            ErrorAnswer(400, "malformed"),
+            ErrorAnswer(401, "unauthenticated"),
+            ErrorAnswer(403, "csrf_failed"),
+            ErrorAnswer(404, "no_such_address"),
+            ErrorAnswer(404, "no_such_page"),
+            ErrorAnswer(405, "method_not_allowed"),
+            ErrorAnswer(413, "too_large"),
+            ErrorAnswer(415, "wrong_content_type"),
+            ErrorAnswer(422, "invalid"),
+            ErrorAnswer(428, "precondition_required"),
+            ErrorAnswer(429, "too_many_requests", retryable=True),
+        )
     }
 )
 """Refusals of the way in, before any use case is asked for."""

@@ -57,6 +57,7 @@ _who_asks = (
     ),
     click.option("--institution", envvar="KAGUAN_INSTITUTION", default="", help="Where the operator works."),
 )
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -194,9 +195,7 @@ def asks(command: Command) -> Command:
         with _in_store(database, values):
             command(Question(as_json), **values)
 
-    return with_options(
-        cast("Command", ask), database_option, click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-    )
+    return with_options(cast("Command", ask), database_option, _as_json)
 
 
 def looks(command: Command) -> Command:
@@ -210,7 +209,7 @@ def looks(command: Command) -> Command:
     return with_options(
         cast("Command", look),
         database_option,
-        click.option("--json", "as_json", is_flag=True, help="Print it as JSON."),
+        _as_json,
         *_who_asks,
     )
 
