@@ -41,6 +41,7 @@ from kaguan.cms.services import (
     misuse,
     order_file,
     purchase,
+    reconciliation,
     requests,
     set_up,
     temporary,
@@ -131,6 +132,7 @@ LISTS = {
     looking.look_at_cards,
     misuse.misuse_reports,
     order_file.propose_cards,
+    reconciliation.open_reconciliations,
 }
 """They name nothing: what they hold is shown with the doors."""
 

@@ -250,6 +250,7 @@ QUESTIONS = {
     load.allow_carry_over,
     purchase.allow_purchase,
     clock.allow_run,
+    reconciliation.open_reconciliations,
     making.look_at_making,
     requests.may_have_card,
     looking.look_at_card,
