@@ -278,6 +278,7 @@ PIN: Final = Axis(
                 Right.PIN,
                 Guard.ORIGINAL_DOCUMENT,
                 Guard.GUARDIAN_PRESENT,
+                Guard.PAPERS_SHOWN,
                 Guard.RESETS_LEFT,
             )
             for event, target in (("unblock", Pin.SET), ("unblock_initial", Pin.INITIAL))

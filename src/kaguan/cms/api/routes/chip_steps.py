@@ -6,10 +6,10 @@ from typing import Final
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import DocumentShown, Papers, Strict, Words
+from kaguan.cms.api.routes.pins import PinReset
+from kaguan.cms.api.shapes import Strict, Words
 from kaguan.cms.rules.lifecycle import LockReason
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.chip import locking, pin, unreadable
@@ -21,19 +21,6 @@ class ChipLock(Strict):
     """Why the application is locked."""
 
     reason: LockReason
-
-
-class PinReset(Strict):
-    """The document that is shown, and what else lies on the counter."""
-
-    document: DocumentShown
-    papers: Papers = Field(default=())
-
-
-class PinUnblock(Strict):
-    """The document that is shown."""
-
-    document: DocumentShown
 
 
 class WhyNot(Strict):
@@ -87,14 +74,25 @@ def leave_change(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, bo
 @router.post("/{card_no}/chip/pin-reset", response=answers(CardState), operation_id="begin_pin_reset")
 def begin_reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinReset) -> CardState:
     """Count a reset; the chip is about to be given a new PIN."""
-    shown = body.document.document()
-    return pin.begin_pin_reset(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)
+    return pin.begin_pin_reset(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/chip/pin-unblock", response=answers(CardState), operation_id="begin_pin_unblock")
-def begin_unblock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinUnblock) -> CardState:
+def begin_unblock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinReset) -> CardState:
     """Count a reset; the chip is about to be given its tries back."""
-    return pin.begin_pin_unblock(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
+    return pin.begin_pin_unblock(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/chip/pin/done", response=answers(CardState), operation_id="end_pin_step")

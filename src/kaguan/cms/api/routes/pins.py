@@ -10,6 +10,7 @@ from pydantic import Field
 
 from kaguan.cms.api.asked import CardNo, Key, Seen, answers, asks_for
 from kaguan.cms.api.shapes import DocumentShown, Papers, Strict
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import pin
 from kaguan.cms.services.case import CardState
 
@@ -17,10 +18,11 @@ router: Final = Router(tags=["PIN"])
 
 
 class PinReset(Strict):
-    """The document that is shown, and what else lies on the counter."""
+    """The document that is shown, what else lies on the counter, and how it was asked, if not there."""
 
     document: DocumentShown
     papers: Papers = Field(default=())
+    channel: Channel | None = None
 
 
 @router.post("/{card_no}/pin/change", response=answers(CardState), operation_id="record_pin_change")
@@ -38,8 +40,13 @@ def blocked(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> Card
 @router.post("/{card_no}/pin/reset", response=answers(CardState), operation_id="reset_pin")
 def reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinReset) -> CardState:
     """Tell that the holder typed a new PIN into the chip after showing their document."""
-    shown = body.document.document()
-    return pin.reset_pin(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)
+    return pin.reset_pin(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/pin/void", response=answers(CardState), operation_id="void_pin")
