@@ -66,7 +66,8 @@ def _purge(case: Case, content: Content, _approval: UUID) -> None:
 def _release(case: Case, content: Content, _approval: UUID) -> None:
     allowed = replace(case, approved=Action.RELEASE_FORMAL_LOSS)
     document = Document(**content["document"])
-    unwrap(release_loss)(allowed, card_no=content["card_no"], document=document)
+    channel = Channel(content["channel"]) if content["channel"] else None
+    unwrap(release_loss)(allowed, card_no=content["card_no"], document=document, channel=channel)
 
 
 def _unlock(case: Case, content: Content, _approval: UUID) -> None:
