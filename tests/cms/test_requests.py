@@ -37,6 +37,7 @@ from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services import (
     browsing,
+    casework,
     clock,
     contributions,
     deadlines,
@@ -251,6 +252,10 @@ QUESTIONS = {
     purchase.allow_purchase,
     clock.allow_run,
     reconciliation.open_reconciliations,
+    casework.look_at_cases,
+    casework.look_at_case,
+    casework.look_at_blacklist,
+    casework.look_at_pushed_lists,
     making.look_at_making,
     requests.may_have_card,
     looking.look_at_card,
