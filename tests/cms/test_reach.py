@@ -132,6 +132,7 @@ LISTS = {
     browsing.list_institutions,
     browsing.list_operators,
     browsing.list_cases,
+    clock.look_ahead,
     deadlines.overdue_orders,
     looking.look_at_cards,
     misuse.misuse_reports,

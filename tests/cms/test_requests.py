@@ -251,6 +251,7 @@ QUESTIONS = {
     load.allow_carry_over,
     purchase.allow_purchase,
     clock.allow_run,
+    clock.look_ahead,
     reconciliation.open_reconciliations,
     casework.look_at_cases,
     casework.look_at_case,
