@@ -35,6 +35,7 @@ from kaguan.cms.services import (
     clock,
     deadlines,
     fees,
+    instant,
     issue,
     load,
     looking,
@@ -139,6 +140,7 @@ LISTS = {
     order_file.propose_cards,
     reconciliation.open_reconciliations,
     casework.look_at_cases,
+    instant.instant_requests,
 }
 """They name nothing: what they hold is shown with the doors."""
 
