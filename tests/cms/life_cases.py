@@ -25,6 +25,7 @@ from kaguan.cms.services import (
     custody,
     departures,
     fees,
+    instant,
     issue,
     lock,
     loss,
@@ -60,6 +61,11 @@ def known(town, request_id):
 def applied(town, request_id):
     enrol()
     requests.apply(town.teller, WISH, **APPLICATION)
+
+
+def marked(town, request_id):
+    applied(town, request_id)
+    instant.mark_instant(town.teller, uuid4(), **THIS_WISH)
 
 
 def failed(town, request_id):
@@ -169,6 +175,8 @@ CASES = [
     (requests.apply_for_unit, "clerk", known, UNIT),
     (requests.check_request, "supervisor", applied, THIS_WISH),
     (requests.correct_request, "teller", failed, THIS_WISH),
+    (instant.mark_instant, "teller", applied, THIS_WISH),
+    (instant.unmark_instant, "teller", marked, THIS_WISH),
     (requests.withdraw_request, "teller", applied, THIS_WISH),
     (fees.register_fee, "teller", costly, FIRST_CARD),
     (fees.pay_fee, "teller", charged, {"fee_id": FEE, "receipt_no": "7"}),

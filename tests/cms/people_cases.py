@@ -32,7 +32,7 @@ from kaguan.cms.services.case import Actor
 from kaguan.cms.services.certificates import checking
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.orders import Ending, NewCard
-from kaguan.cms.services.people import enrolment, guardians, photos, reading
+from kaguan.cms.services.people import enrolment, guardians, own_cards, photos, reading
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
@@ -108,6 +108,11 @@ def held():
     return TOKEN["token"]
 
 
+def in_use_and_signed_in(town, request_id):
+    signed_in(town, request_id)
+    activate(town.teller, uuid4(), card_no=CARD, document=shown())
+
+
 def with_password(town, request_id):
     passwords.give_password(town.administrator, uuid4(), code="teller", password=PASSWORD)
 
@@ -172,6 +177,7 @@ CASES = [
     (old_card.show_old_card, "pharmacist", handed_over, OLD),
     (old_card.activate_by_old_card, "pharmacist", old_shown, {**ON_CARD, "terminal_no": TERMINAL}),
     (online.activate_online, PORTAL, signed_in, {**ON_CARD, "token": held}),
+    (own_cards.report_own_loss, PORTAL, in_use_and_signed_in, {**ON_CARD, "token": held}),
     (evidence.register_verifier, "administrator", nothing,
      {"code": "D", "checks": [Check.FACE], "public_key": KEY, "least_score": 700}),
     (passwords.give_password, "administrator", nothing, {"code": "teller", "password": PASSWORD}),

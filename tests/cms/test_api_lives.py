@@ -298,9 +298,15 @@ def test_time_passes_over_the_web(town, clerk, teller):
     ahead = (timezone.localdate() + timedelta(days=1)).isoformat()
     for day in (ahead, "0001-01-01"):
         assert refused(clock.post("/clock/runs", {"on": day})) == "not_eligible"
+    assert refused(teller.get("/clock/due")) == "not_allowed"
+    assert refused(clock.get("/clock/due?on=0001-01-01")) == "not_eligible"
+    lapse = {"number": CARD, "rule": "temporary loss lapses"}
+    assert done(clock.get("/clock/due")) == {"due": [lapse], "more": False}
+    assert done(clock.get(f"/clock/due?on={ahead}&most=1")) == {"due": [lapse], "more": False}
     report = done(clock.post("/clock/runs", {"on": today, "most": 1}))
     assert (report["done"], report["refused"]) == (1, [])
     assert Card.objects.get().application == "1"
+    assert done(clock.get("/clock/due")) == {"due": [], "more": False}
     assert done(clock.post("/clock/runs", {"on": today})) == {"done": 0, "refused": [], "more": False}
     early = clock.post(f"/cards/{CARD}/time-rules", {"rule": "validity ends", "on": today})
     assert refused(early) == "not_eligible"

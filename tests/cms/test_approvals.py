@@ -42,6 +42,7 @@ from kaguan.cms.rules.refusals import (
 )
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.approvals import asking, deeds
 from kaguan.cms.services.approvals.deciding import approve, open_approvals, reject
 from kaguan.cms.services.case import Actor
@@ -313,6 +314,21 @@ def test_a_region_says_what_else_needs_two(town):
     with pytest.raises(NeedsSecondPerson):
         cancel(town.clerk, uuid4(), card_no=card_no, reason=CancelReason.DEATH)
     assert second(asking.ask_cancellation, town.clerk, code=CancelReason.DEATH) == Application.CANCELLED
+
+
+@pytest.mark.acceptance("S0-20")
+def test_a_formal_loss_is_taken_back_by_two_in_the_ways_of_the_region(town):
+    card_no, needed = town.active_card(), [Action.RELEASE_FORMAL_LOSS]
+    report_formal_loss(town.teller, uuid4(), card_no=card_no, document=shown())
+    ways = {"formal_loss_can_be_released": True, "formal_loss_channels": ["portable machine"]}
+    set_region(town.administrator, uuid4(), settings={**ways, "approvals_needed": needed})
+    approval_id, found = uuid4(), {"card_no": card_no, "document": shown(), "reason": "found again"}
+    with pytest.raises(NotEligible, match="not by bank outlet, but by portable machine"):
+        asking.ask_release(town.teller, uuid4(), **found)
+    asking.ask_release(town.teller, approval_id, **found, channel=Channel.PORTABLE_MACHINE)
+    approve(town.supervisor, uuid4(), approval_id=approval_id)
+    assert Card.objects.get().application == Application.NORMAL
+    assert AuditEntry.objects.filter(action="approve").latest("sequence").detail["channel"] == "portable machine"
 
 
 def test_asking_changes_nothing_but_the_request(town):

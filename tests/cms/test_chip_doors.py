@@ -59,7 +59,10 @@ def test_chip_and_card_are_locked_and_unlocked(kaguan, tmp_path):
     assert values(kaguan("card", "unlock-chip", card=CARD, who=CLERK))["application"] == "1 NORMAL"
     for _ in range(3):
         kaguan("pin", "change", card=CARD, pins=["999999", "246810"], code=3)
-    assert values(kaguan("pin", "restore", *DOCUMENT, card=CARD))["pin"] == "0 INITIAL"
+    by_machine = ("--channel", "portable machine")
+    assert "not by portable machine" in kaguan("pin", "restore", *DOCUMENT, *by_machine, card=CARD, code=5)
+    restored = kaguan("pin", "restore", *DOCUMENT, "--paper", "bank card", card=CARD)
+    assert values(restored)["pin"] == "0 INITIAL"
     assert values(kaguan("pin", "tries", card=CARD))["pin_tries_left"] == "3"
 
 

@@ -20,7 +20,7 @@ from kaguan.cms.ledger.posting import Move, post
 from kaguan.cms.models import Region
 from kaguan.cms.order_rows import read_order_rows
 from kaguan.cms.rules.documents import Document
-from kaguan.cms.rules.refusals import IllegalTransition, NotFound, RuleTableError
+from kaguan.cms.rules.refusals import IllegalTransition, NotEligible, NotFound, RuleTableError
 from kaguan.cms.services.case import Actor
 from kaguan.cms.services.issue import activate
 from kaguan.personalization.keystore import make_test_store
@@ -85,6 +85,10 @@ def test_a_loss_is_reported_and_released(handed_over):
     for _ in range(2):
         assert "application    4" in handed_over("loss", "temporary", CARD, *again, **TELLER)
     assert "application    2" in handed_over("loss", "formal", CARD, *DOCUMENT, **TELLER)
+    asked = ("approval", "release", CARD, "--reason", "found", *DOCUMENT, "--channel")
+    with pytest.raises(NotEligible, match="nothing reaches this operator by app"):
+        handed_over(*asked, "app", **TELLER)
+    assert "release formal loss" in handed_over(*asked, "bank outlet", **TELLER)
     assert "application    1" in handed_over("loss", "release", CARD, *DOCUMENT, **TELLER)
 
 

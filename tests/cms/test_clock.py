@@ -15,7 +15,17 @@ from cms.timing import days_ago, the_clock
 from cms.town import CERT_NO, REGION, shown
 from cms.wishes import ADULT, applied, enrol
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.models import Card, CardEvent, Institution, Operator, Receipt, Region, Reminder, TemporaryCard
+from kaguan.cms.models import (
+    AuditEntry,
+    Card,
+    CardEvent,
+    Institution,
+    Operator,
+    Receipt,
+    Region,
+    Reminder,
+    TemporaryCard,
+)
 from kaguan.cms.progress import open_reminders, progress_record
 from kaguan.cms.rules.applying import RequestKind
 from kaguan.cms.rules.layers import SINCE_EVER, Layer
@@ -139,6 +149,29 @@ def test_a_day_that_has_not_come_is_only_shown(town):
     with pytest.raises(NotEligible, match="not come yet"):
         ran(ahead)
     assert Card.objects.get().application == Application.TEMPORARY_LOSS
+
+
+def test_what_is_due_is_shown_to_whom_the_clock_is_and_to_nobody_else(town):
+    lost_for_a_while(town)
+    days_ago(CARD, "report_temporary_loss", 10)
+    for nobody in (town.clerk, town.supervisor, town.administrator, town.teller):
+        with pytest.raises(NotAllowed, match="no right to let time rules run"):
+            due_on(nobody, today())
+    for stranger in (Actor("clock", "ICBC-1"), Actor("nobody", "SSB"), Actor("clock", "NOWHERE")):
+        with pytest.raises(NotAllowed, match="does not work at"):
+            due_on(stranger, today())
+    assert AuditEntry.objects.filter(action="look ahead", outcome="NotAllowed").count() == 7
+    with pytest.raises(NotAllowed):
+        list(run_day(town.clerk, today()))
+    assert Card.objects.get().application == Application.TEMPORARY_LOSS
+    assert list(due_on(the_clock(), today())) == [Due(TimeRule.LAPSE, CARD)]
+
+
+@pytest.mark.parametrize("day", [date.min, date(1999, 11, 30), date(3000, 1, 1), date.max])
+def test_no_rule_is_counted_from_a_day_outside_all_cards(town, day):
+    with pytest.raises(NotEligible, match=r"before the first cards|after the last day"):
+        due_on(the_clock(), day)
+    assert list(due_on(the_clock(), date(2999, 12, 31))) == []
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -156,6 +156,6 @@ def test_no_bytes_do_anything_but_be_refused(body):
 def test_every_operation_is_named_in_the_provinces_words():
     on_cards = {"临时挂失", "正式挂失", "解除挂失", "领卡启用", "一张网临时挂失", "一张网解挂", "getCard"}
     on_people = {"申请社保卡", "人员信息修改", "获取领卡地信息", "getRysj", "getAC01", "getBank", "getAZ03", "getZkjd"}
-    instant = {"获取批次号", "查询批次号", "即制卡批次", "即制卡数据", "即制卡回盘"}
+    instant = {"即制卡标注", "即制卡人员", "获取批次号", "查询批次号", "即制卡批次", "即制卡数据", "即制卡回盘"}
     fees = {"交费登记", "查询交费登记状态", "撤销交费登记"}
     assert set(OPERATIONS) == on_cards | on_people | instant | fees

@@ -14,7 +14,19 @@ from cms.neighbours import neighbour_at
 from cms.town import BANK, return_row, shown
 from cms.web import Caller, machine
 from kaguan.cms.api.dialects.messages import written_message
-from kaguan.cms.models import AuditEntry, Card, CardOrder, CardRequest, HolderChange, Operator
+from kaguan.cms.models import (
+    AuditEntry,
+    Card,
+    CardOrder,
+    CardRequest,
+    Holder,
+    HolderChange,
+    InstantMark,
+    Operator,
+    OrderDeadline,
+)
+from kaguan.cms.rules.deadlines import Urgency
+from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.services.custody import place_card
 from kaguan.cms.services.loss import report_formal_loss
@@ -112,6 +124,48 @@ def test_a_card_is_made_while_its_holder_waits_and_every_step_may_be_asked_again
     progress = ask(clerk, "getZkjd", **person)
     assert (progress["ZXWZ"], progress["ORGANID"]) == ("A 12", "SSB")
     assert ask(clerk, "获取领卡地信息", **person) == {"ERR": "00", "ORGANID": "SSB", "AAB004": "SSB"}
+
+
+def test_who_waits_is_marked_once_and_listed_masked_one_by_one(town, clerk, person):
+    assert "no request" in ask(clerk, "即制卡标注", **person)["ERR"]
+    assert ask(clerk, "即制卡人员") == {"ERR": "00", "人数": "0"}
+    others = enrolled(town, "测试人丙", serial=4)
+    second = {"AAC147": Holder.objects.get(pk=others).cert_no, "AAC003": "测试人丙"}
+    for who in (person, second):
+        ask(clerk, "申请社保卡", **who, AAE008=BANK)
+        assert ask(clerk, "即制卡标注", **who) == {"ERR": "00"}
+        assert ask(clerk, "即制卡标注", **who) == {"ERR": "01"}
+    assert InstantMark.objects.count() == 2
+    listed = [ask(clerk, "即制卡人员", 序号=number) for number in "12"]
+    assert ask(clerk, "即制卡人员") == listed[0]
+    masked = [mask_number(who["AAC147"]) for who in (person, second)]
+    assert [(one["ERR"], one["人数"], one["AAC147"], one["AAC003"], one["ZKZT"]) for one in listed] == [
+        ("00", "2", number, "测***", "data entry") for number in masked
+    ]
+    assert "2 people wait" in ask(clerk, "即制卡人员", 序号="3")["ERR"]
+    for strange in ("0", "-1", "x", "１"):
+        assert "counts from 1" in ask(clerk, "即制卡人员", 序号=strange)["ERR"]
+    assert ask(machine(town, "teller"), "即制卡人员") == {"ERR": "00", "人数": "0"}
+
+
+def test_who_is_marked_has_a_card_due_at_once_and_is_listed_no_more(town, clerk, person):
+    ask(clerk, "申请社保卡", **person, AAE008=BANK)
+    ask(clerk, "即制卡标注", **person)
+    checked(town)
+    batch = {"BATCHNO": ask(clerk, "获取批次号", **person)["BATCHNO"], "AAZ500": CARD}
+    assert ask(clerk, "即制卡批次", **person, **batch) == {"ERR": "00"}
+    assert OrderDeadline.objects.get().urgency == Urgency.INSTANT
+    assert ask(clerk, "即制卡人员") == {"ERR": "00", "人数": "0"}
+    assert ask(clerk, "即制卡标注", **person) == {"ERR": "01"}
+
+
+def test_whose_card_is_ordered_already_is_not_marked(town, clerk, person):
+    ask(clerk, "申请社保卡", **person, AAE008=BANK)
+    checked(town)
+    batch = {"BATCHNO": ask(clerk, "获取批次号", **person)["BATCHNO"], "AAZ500": CARD}
+    ask(clerk, "即制卡批次", **person, **batch)
+    assert OrderDeadline.objects.get().urgency == Urgency.NORMAL
+    assert "ordered or withdrawn" in ask(clerk, "即制卡标注", **person)["ERR"]
 
 
 def test_a_replacement_wants_a_formal_loss_first(town, clerk, person):

@@ -6,24 +6,44 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from cms.evidence import employ
 from cms.neighbours import neighbour_at
-from cms.town import CERT_NO, NAME
-from kaguan.cms.models import Activation, AuditEntry, Card, Holder, HolderCredential, Receipt, Session
+from cms.timing import days_ago, the_clock
+from cms.town import BANK, CERT_NO, NAME, shown
+from cms.web import machine
+from kaguan.cms.models import (
+    Activation,
+    AuditEntry,
+    BlacklistChange,
+    Card,
+    Holder,
+    HolderCredential,
+    Notice,
+    Receipt,
+    Session,
+)
 from kaguan.cms.rules.activation import ActivationWay
-from kaguan.cms.rules.lifecycle import Application, CancelReason
-from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
+from kaguan.cms.rules.lifecycle import Application, BankFunction, CancelReason
+from kaguan.cms.rules.refusals import IllegalTransition, NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
+from kaguan.cms.rules.terms import Channel
+from kaguan.cms.rules.timetable import TimeRule
 from kaguan.cms.services.access import sign_in as door
 from kaguan.cms.services.access.holders import choose_password, sign_in_holder
 from kaguan.cms.services.access.passwords import give_password
 from kaguan.cms.services.access.sessions import actor_of, sign_out
 from kaguan.cms.services.activation.online import activate_online, own_record
 from kaguan.cms.services.case import Actor
+from kaguan.cms.services.clock_run import Due, run_day
+from kaguan.cms.services.issue import activate
 from kaguan.cms.services.lock import cancel
+from kaguan.cms.services.loss import release_loss, report_temporary_loss
+from kaguan.cms.services.outbox import claim_due, register_endpoint, take_back_loss
 from kaguan.cms.services.people.enrolment import edit_person
+from kaguan.cms.services.people.own_cards import report_own_loss
 from kaguan.cms.services.set_up import set_region
 from kaguan.vault.secret import Secret
 
@@ -115,6 +135,86 @@ def test_the_user_name_is_what_the_region_says(portal):
     cancel(portal.clerk, uuid4(), card_no=CARD, reason=CancelReason.LOST)
     with pytest.raises(NotAllowed):
         enter(PERSONAL_NUMBER, CARD)
+
+
+def lost_by_holder(town, **asked):
+    """The holder has reported the card that is in use lost; what it answered."""
+    activate(town.teller, uuid4(), card_no=CARD, document=shown())
+    return report_own_loss(PORTAL, uuid4(), token=enter().token, card_no=CARD, **asked)
+
+
+@pytest.mark.acceptance("S4-6")
+@pytest.mark.acceptance("S4-7")
+@pytest.mark.parametrize("channel", [None, Channel.APP, Channel.WECHAT])
+def test_a_holder_reports_their_own_card_lost_and_it_serves_no_more(portal, channel):
+    state = lost_by_holder(portal, channel=channel)
+    assert (state.application, state.bank_function) == (Application.TEMPORARY_LOSS, BankFunction.ACTIVE)
+    assert [(change.card_id, change.cause) for change in BlacklistChange.objects.all()] == [(CARD, "temporary loss")]
+    line = AuditEntry.objects.filter(action="report own loss").get()
+    assert (line.outcome, line.detail["channel"]) == ("done", channel or Channel.WEBSITE)
+    assert line.detail["holder"] == Holder.objects.get().pk
+    with pytest.raises(IllegalTransition, match="reported lost for the time being"):
+        report_own_loss(PORTAL, uuid4(), token=enter().token, card_no=CARD)
+    assert release_loss(portal.teller, uuid4(), card_no=CARD).application == Application.NORMAL
+
+
+def test_it_lapses_as_a_report_by_phone_and_may_become_formal(portal):
+    set_region(portal.administrator, uuid4(), settings={"bank_loss": "together"})
+    assert lost_by_holder(portal).bank_function == BankFunction.TEMPORARY_LOSS
+    for event in ("report_own_loss", "suspend_with_own_report"):
+        days_ago(CARD, event, 10)
+    clock, today = the_clock(), timezone.localdate()
+    assert {step.rule for step in run_day(clock, today)} == {TimeRule.LAPSE, TimeRule.BANK_LAPSE}
+    assert Card.objects.get().bank_function == BankFunction.ACTIVE
+    report_own_loss(PORTAL, uuid4(), token=enter().token, card_no=CARD)
+    set_region(portal.administrator, uuid4(), settings={"temporary_loss_becomes_formal": True})
+    days_ago(CARD, "report_own_loss", 10)
+    assert TimeRule.BECOME_FORMAL in {step.rule for step in run_day(clock, today) if isinstance(step, Due)}
+    assert Card.objects.get().application == Application.FORMAL_LOSS
+
+
+def test_a_bank_refuses_the_holders_report_as_any_other(portal):
+    register_endpoint(portal.administrator, uuid4(), bank_code=BANK, url="https://bank.example/", key=Secret(bytes(32)))
+    lost_by_holder(portal)
+    notice = Notice.objects.get()
+    assert (notice.event, notice.content["application"]) == ("report_temporary_loss", Application.TEMPORARY_LOSS)
+    list(claim_due(timezone.now(), 5))
+    taken_back = take_back_loss(portal.hotline, uuid4(), notice_id=notice.notice_id, why="no such account")
+    assert (taken_back.application, taken_back.bank_function) == (Application.NORMAL, BankFunction.ACTIVE)
+
+
+@pytest.mark.acceptance("S0-18")
+def test_a_holder_reports_no_card_but_their_own_and_only_where_the_region_takes_it(portal):
+    portal.active_card(OTHER, OTHER_CERT_NO, "别人")
+    activate(portal.teller, uuid4(), card_no=CARD, document=shown())
+    token = enter().token
+    for card_no in (OTHER, "990109999"):
+        with pytest.raises(NotFound, match=f"you have no card {card_no}"):
+            report_own_loss(PORTAL, uuid4(), token=token, card_no=card_no)
+    with pytest.raises(NotAllowed, match="no right to serve holders online"):
+        report_own_loss(portal.hotline, uuid4(), token=token, card_no=CARD)
+    with pytest.raises(NotAllowed, match="no right to report loss"):
+        report_temporary_loss(PORTAL, uuid4(), card_no=CARD)
+    set_region(portal.administrator, uuid4(), settings={"temporary_loss_channels": ["phone", "app"]})
+    with pytest.raises(NotEligible, match="not by website, but by phone, app"):
+        report_own_loss(PORTAL, uuid4(), token=token, card_no=CARD)
+    with pytest.raises(NotEligible, match="nothing reaches this operator by phone"):
+        report_own_loss(PORTAL, uuid4(), token=token, card_no=CARD, channel=Channel.PHONE)
+    assert set(Card.objects.values_list("application", flat=True)) == {Application.NORMAL}
+    report_own_loss(PORTAL, uuid4(), token=token, card_no=CARD, channel=Channel.APP)
+
+
+def test_it_is_reported_over_the_web_with_the_portals_and_the_holders_token(portal):
+    activate(portal.teller, uuid4(), card_no=CARD, document=shown())
+    program, key, path = machine(portal, "portal"), uuid4(), f"/portal/cards/{CARD}/temporary-loss?channel=app"
+    session = {"Holder-Session": enter().token.reveal().decode()}
+    assert program.post(path, key=key).status_code == 422
+    assert program.post(path, key=key, **{"Holder-Session": "A" * 43}).status_code == 403
+    assert machine(portal, "hotline").post(path, key=key, **session).status_code == 403
+    for _ in range(2):
+        assert program.post(path, key=key, **session).json()["application"] == "4"
+    assert program.post(path, **session).json()["code"] == "illegal_transition"
+    assert Card.objects.get().application == Application.TEMPORARY_LOSS
 
 
 def test_no_number_that_is_not_in_the_holders_hands_opens_the_door(portal):

@@ -19,7 +19,7 @@ from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import SOCIAL_SECURITY_CARD, Document
 from kaguan.cms.rules.guards import Verdict
-from kaguan.cms.rules.lifecycle import Application, BankFunction, CancelReason, ExchangeReason
+from kaguan.cms.rules.lifecycle import PIN, Application, BankFunction, CancelReason, ExchangeReason, Pin
 from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible, NotFound
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.rules.temporary import TemporaryState
@@ -27,13 +27,14 @@ from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.approvals.asking import ask_cancellation
 from kaguan.cms.services.approvals.deciding import approve
 from kaguan.cms.services.case import Actor
+from kaguan.cms.services.chip.pin import begin_pin_reset, begin_pin_unblock
 from kaguan.cms.services.clock_run import run_day
 from kaguan.cms.services.custody import recover_card
 from kaguan.cms.services.departures import register_departure
 from kaguan.cms.services.issue import activate
 from kaguan.cms.services.lock import cancel
 from kaguan.cms.services.loss import lapse_loss, release_loss, report_formal_loss, report_temporary_loss
-from kaguan.cms.services.pin import reset_pin
+from kaguan.cms.services.pin import record_pin_blocked, reset_pin
 from kaguan.cms.services.requests import Applicant, Wish, apply
 from kaguan.cms.services.set_up import register_operator
 from kaguan.cms.services.temporary import (
@@ -131,6 +132,29 @@ def test_counters_and_their_channels(easy, strict):
     assert replaced(easy)
     with pytest.raises(NotEligible, match=r"replace refused: .* not by service centre"):
         replaced(strict)
+
+
+@pytest.mark.acceptance("S0-20")
+@pytest.mark.parametrize("step", [begin_pin_reset, begin_pin_unblock])
+def test_a_chips_pin_is_given_anew_or_its_tries_back_as_a_reset(easy, strict, step):
+    strict.says(pin_reset_channels=["service centre", "portable machine"], pin_reset_documents=["bank card"])
+    for city in (easy, strict):
+        record_pin_blocked(city.teller, uuid4(), card_no=city.active())
+
+    def unblocked(city, **asked):
+        return step(city.teller, uuid4(), card_no=city.first_card, document=city.document, **asked)
+
+    with pytest.raises(NotEligible, match="not by portable machine, but by service centre, bank outlet"):
+        unblocked(easy, channel=Channel.PORTABLE_MACHINE)
+    assert unblocked(easy).pin in {Pin.INITIAL, Pin.SET}
+    with pytest.raises(NotEligible, match="not by bank outlet, but by service centre, portable machine"):
+        unblocked(strict, papers=[Paper.BANK_CARD])
+    with pytest.raises(NotEligible, match="this has to be shown too: bank card"):
+        unblocked(strict, channel=Channel.PORTABLE_MACHINE)
+    assert Card.objects.get(pk=strict.first_card).pin == Pin.BLOCKED
+    unblocked(strict, papers=[Paper.BANK_CARD], channel=Channel.PORTABLE_MACHINE)
+    event = CardEvent.objects.filter(card=strict.first_card, axis=PIN.name).latest("pk")
+    assert (event.from_state, event.event) == (Pin.BLOCKED, "reset" if step is begin_pin_reset else "unblock_initial")
 
 
 @pytest.mark.acceptance("S4-30")

@@ -31,9 +31,11 @@ from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Level, Role
 from kaguan.cms.services import (
     browsing,
+    casework,
     clock,
     deadlines,
     fees,
+    instant,
     issue,
     load,
     looking,
@@ -41,6 +43,7 @@ from kaguan.cms.services import (
     misuse,
     order_file,
     purchase,
+    reconciliation,
     requests,
     set_up,
     temporary,
@@ -79,6 +82,9 @@ MORE = [
     (browsing.show_case, "clerk", case_open, {"case_id": ASKED_CASE}),
     (browsing.show_blacklist, "clerk", lost, {"region": "990100"}),
     (browsing.show_pushed_lists, "clerk", lost, {"region": "990100"}),
+    (casework.look_at_case, "clerk", case_open, {"case_id": ASKED_CASE}),
+    (casework.look_at_blacklist, "clerk", lost, {"region": "990100", "after": 0, "most": 9}),
+    (casework.look_at_pushed_lists, "clerk", lost, {"region": "990100", "after": "", "most": 9}),
     (looking.look_at_card, "teller", active, CARD),
     (looking.look_at_card_of, "teller", active, {**CARD, "cert_no": CERT_NO, "name": NAME}),
     (looking.look_at_life, "teller", active, {**CARD, "after": 0, "most": 9}),
@@ -122,10 +128,14 @@ LISTS = {
     browsing.list_institutions,
     browsing.list_operators,
     browsing.list_cases,
+    clock.look_ahead,
     deadlines.overdue_orders,
     looking.look_at_cards,
     misuse.misuse_reports,
     order_file.propose_cards,
+    reconciliation.open_reconciliations,
+    casework.look_at_cases,
+    instant.instant_requests,
 }
 """They name nothing: what they hold is shown with the doors."""
 

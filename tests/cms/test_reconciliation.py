@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,13 +18,14 @@ from cms.counter import (
     grey_fen,
     open_transfers,
 )
+from cms.neighbours import neighbour_at, province
 from cms.test_outlet_tears import AMOUNT_FEN, COMMAND, START_FEN, last_write_of, move, recover, replaced, torn
 from cms.town import CERT_NO, shown
+from cms.web import machine
 from kaguan.apdu.errors import NeedsSecondPerson
 from kaguan.cms.ledger.accounts import balance, merchant_account, purse_account
 from kaguan.cms.ledger.proof import verify_books
-from kaguan.cms.models import AuditEntry, Operator, Transfer
-from kaguan.cms.queries import asked_reconciliations
+from kaguan.cms.models import AuditEntry, Card, Operator, Transfer
 from kaguan.cms.rules.refusals import (
     AlreadyResolved,
     NeedsReconciliation,
@@ -32,10 +33,16 @@ from kaguan.cms.rules.refusals import (
     NotEligible,
     NotFound,
 )
+from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Role
 from kaguan.cms.services.load import cancel_load, confirm_load
 from kaguan.cms.services.loss import report_formal_loss
-from kaguan.cms.services.reconciliation import Outcome, approve_reconciliation, ask_reconciliation
+from kaguan.cms.services.reconciliation import (
+    Outcome,
+    approve_reconciliation,
+    ask_reconciliation,
+    open_reconciliations,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -101,14 +108,14 @@ def test_two_at_the_authority_end_a_grey_load(counter, outcome):
     in_purse_fen = balance(purse_account(CARD))
     reconciliation_id = asked(counter, load_id, outcome)
     assert grey_fen() == AMOUNT_FEN
-    (waiting,) = asked_reconciliations()
-    assert (waiting["transfer"], waiting["outcome"], waiting["asked_by"]) == (str(load_id), outcome, "clerk")
+    (waiting,) = open_reconciliations(counter.town.supervisor, uuid4())
+    assert (waiting.transfer_id, waiting.outcome, waiting.asked_by) == (str(load_id), outcome, "clerk")
     ended = approved(counter, reconciliation_id)
     assert (ended.transfer_id, ended.phase, ended.amount_fen) == (str(load_id), outcome, AMOUNT_FEN)
     settled = outcome is Outcome.SETTLED
     assert account_fen() == whole_fen + AMOUNT_FEN * (not settled)
     assert balance(purse_account(CARD)) == in_purse_fen + AMOUNT_FEN * settled
-    assert (grey_fen(), open_transfers(), asked_reconciliations()) == (0, 0, [])
+    assert (grey_fen(), open_transfers(), open_reconciliations(counter.town.clerk, uuid4())) == (0, 0, [])
     verify_books()
     assert Transfer.objects.get(phase=outcome, resolves__resolves=load_id).evidence == {
         "reconciliation": str(reconciliation_id),
@@ -202,3 +209,38 @@ def test_what_was_grey_on_a_dead_card_follows_onto_the_new_one(counter):
     assert balance(merchant_account("PHARMACY-1")) == 0
     counter.pharmacy.purchase(new, uuid4(), drugs(START_FEN), FIRST_PIN)
     assert counter.agrees(new, SUCCESSOR) == 0
+
+
+@pytest.mark.acceptance("S0-18")
+def test_what_waits_is_listed_to_those_who_could_approve_it_and_to_nobody_next_door(counter):
+    card, town = counter.funded(START_FEN), counter.town
+    load_id = torn(counter, "load", card, 0)
+    here = [str(asked(counter, load_id, Outcome.VOID)) for _ in range(3)]
+    assert [row.reconciliation_id for row in open_reconciliations(town.supervisor, uuid4())] == here
+    neighbour = neighbour_at(InstitutionKind.AUTHORITY)
+    assert open_reconciliations(neighbour, uuid4()) == []
+    for nowhere in (UUID(here[0]), uuid4()):
+        with pytest.raises(NotFound, match=f"no reconciliation {nowhere} is on the books"):
+            open_reconciliations(neighbour, uuid4(), after=nowhere)
+    assert len(open_reconciliations(province("SSB", neighbour.institution), uuid4())) == 3
+    for nobody in (town.teller, town.hotline, town.administrator):
+        with pytest.raises(NotAllowed):
+            open_reconciliations(nobody, uuid4())
+    pages = [open_reconciliations(town.clerk, uuid4(), after=UUID(one), most=1) for one in here]
+    assert [[row.reconciliation_id for row in page] for page in pages] == [[here[1]], [here[2]], []]
+    Operator.objects.filter(code="clerk").update(holder=Card.objects.get(pk=CARD).holder)
+    assert open_reconciliations(town.clerk, uuid4()) == []
+
+
+def test_what_waits_is_listed_page_by_page_over_the_web(counter):
+    card, town = counter.funded(START_FEN), counter.town
+    load_id = torn(counter, "load", card, 0)
+    wanted = [str(asked(counter, load_id, Outcome.VOID)) for _ in range(3)]
+    clerk, found, cursor = machine(town, "clerk"), [], ""
+    for _ in wanted:
+        page = clerk.get(f"/reconciliations?limit=1&cursor={cursor}").json()
+        found += [row["reconciliation_id"] for row in page["items"]]
+        cursor = page["next"]
+    assert (found, cursor) == (wanted, "")
+    assert clerk.get("/reconciliations?cursor=AAAA").json()["code"] == "no_such_page"
+    assert machine(town, "teller").get("/reconciliations").status_code == 403

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BigIntegerField, CharField, DateTimeField, Field, Model, QuerySet, UUIDField
+from django.db.models import BigIntegerField, DateTimeField, Field, Model, QuerySet, UUIDField
 from django.db.models.base import ModelState
 from django.db.models.query import get_related_populators
 
@@ -23,8 +23,8 @@ from kaguan.cms.sending import send
 Row = TypeVar("Row")
 
 _PLAIN: Final[dict[str, frozenset[type]]] = {
-    "sqlite": frozenset({CharField, BigIntegerField}),
-    "postgresql": frozenset({CharField, BigIntegerField, UUIDField, DateTimeField}),
+    "sqlite": frozenset({BigIntegerField}),
+    "postgresql": frozenset({BigIntegerField, UUIDField, DateTimeField}),
 }
 
 _EXAMPLES: Final[dict[type, Callable[[int], Any]]] = {

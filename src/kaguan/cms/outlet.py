@@ -32,6 +32,7 @@ from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document, mask_name
 from kaguan.cms.rules.lifecycle import Application, LockReason
 from kaguan.cms.rules.purchases import Item
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.activation.centre import activate_at_centre
 from kaguan.cms.services.activation.entry import ActivationState
 from kaguan.cms.services.activation.old_card import OldCardShown, activate_by_old_card, show_old_card
@@ -193,7 +194,14 @@ class Outlet(Desk):
         self.with_pin(link, identity.card_no, request_id, verify_pin(pin))
 
     def unblock_pin(
-        self, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[Paper] = ()
+        self,
+        link: Link,
+        request_id: UUID,
+        document: Document,
+        new: Pin,
+        *,
+        papers: Sequence[Paper] = (),
+        channel: Channel | None = None,
     ) -> CardState:
         """The card has the new PIN and all its tries.
 
@@ -203,12 +211,20 @@ class Outlet(Desk):
             RuleBroken: as `services.pin.reset_pin`, before the card is touched.
             LinkError: nobody knows whether the card took it; its case is open until it has.
         """
-        return pins.give_new(self, link, request_id, document, new, papers)
+        return pins.give_new(self, link, request_id, document, new, papers=papers, channel=channel)
 
-    def restore_pin(self, link: Link, request_id: UUID, document: Document) -> CardState:
+    def restore_pin(
+        self,
+        link: Link,
+        request_id: UUID,
+        document: Document,
+        *,
+        papers: Sequence[Paper] = (),
+        channel: Channel | None = None,
+    ) -> CardState:
         """The card with the blocked PIN has all its tries, and the PIN that it had. Raises as `unblock_pin`, and as
         `services.chip.pin.begin_pin_unblock`."""
-        return pins.give_tries(self, link, request_id, document)
+        return pins.give_tries(self, link, request_id, document, papers=papers, channel=channel)
 
     def lock_card(self, link: Link, request_id: UUID, reason: LockReason) -> CardState:
         """Card and chip are locked: no terminal takes it, online or not. Raises as `unblock_pin`, and as

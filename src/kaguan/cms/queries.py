@@ -19,7 +19,6 @@ from kaguan.cms.models import (
     Holder,
     Institution,
     Operator,
-    Reconciliation,
     Transfer,
 )
 from kaguan.cms.rules.documents import mask_name, mask_number
@@ -153,26 +152,6 @@ def open_reservations() -> list[Record]:
             **transfer.content["memo"],
         }
         for transfer in pending
-    ]
-
-
-def asked_reconciliations() -> list[Record]:
-    """Return every reconciliation that can still be approved, oldest first: its transfer has not ended yet."""
-    open_ids = {row["transfer"] for row in open_reservations()}
-    return [
-        {
-            "reconciliation": str(asked.pk),
-            "transfer": str(asked.transfer.pk),
-            "card_no": asked.transfer.content["memo"]["card_no"],
-            "amount_fen": sum(move.amount_fen for move in moves_of(asked.transfer)),
-            "outcome": asked.outcome,
-            "reason": asked.reason,
-            "evidence": asked.evidence,
-            "asked_by": asked.asked_by,
-            "at": asked.at.isoformat(timespec="seconds"),
-        }
-        for asked in Reconciliation.objects.select_related("transfer").order_by("at")
-        if str(asked.transfer.pk) in open_ids
     ]
 
 

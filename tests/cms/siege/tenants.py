@@ -16,8 +16,9 @@ from cms.town import CERT_NO, TERMINAL, Town, shown
 from cms.web import Caller, machine
 from cms.wishes import SECOND, checked
 from cms.wishes import enrol as known
-from kaguan.cms.models import Guardian, Holder, Institution, MachineToken, Operator
+from kaguan.cms.models import ChipCase, Guardian, Holder, Institution, MachineToken, Operator
 from kaguan.cms.rules.activation import ChipRecord
+from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.departures import DepartureKind
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
@@ -73,6 +74,7 @@ def our_things(town: Town) -> Mapping[str, Any]:
         "departure_id": departure_id,
         **half_done_things(town),
         "path code": "CLINIC-1",
+        "path region": "990100",
         "token_id": MachineToken.objects.get().pk,
         "operator": "cashier",
         "taker": "teller2",
@@ -86,7 +88,7 @@ def our_things(town: Town) -> Mapping[str, Any]:
 
 
 def half_done_things(town: Town) -> Mapping[str, Any]:
-    """A certificate, and what is on its way: a load, and the activation of another person's card."""
+    """A certificate, a case, and what is on its way: a load, and the activation of another person's card."""
     key_id, certificate_id = sign_with(town), issue(town)
     town.credit()
     load_id, activation_id = uuid4(), uuid4()
@@ -97,7 +99,15 @@ def half_done_things(town: Town) -> Mapping[str, Any]:
     town.hand_over("990100003", owner.cert_no)
     activate(town.teller, activation_id, card_no="990100003", document=shown(owner.cert_no), chip=CHIP)
     of_money = dict.fromkeys(("load_id", "purchase_id", "fee_id", "reconciliation_id", "transfer_id"), load_id)
-    return {"key_id": key_id, "certificate_id": certificate_id, "activation_id": activation_id, **of_money}
+    said = {"facet": Facet.PIN, "step": "read", "books": "set", "chip": "0 tries left"}
+    case = ChipCase.objects.create(case_id=uuid4(), card_id=CARD, **said, at=timezone.now(), seen_at=timezone.now())
+    return {
+        "case_id": case.pk,
+        "key_id": key_id,
+        "certificate_id": certificate_id,
+        "activation_id": activation_id,
+        **of_money,
+    }
 
 
 def nobodys_things() -> Mapping[str, Any]:
@@ -115,6 +125,7 @@ def nobodys_things() -> Mapping[str, Any]:
         "approval_id": UUID(int=778),
         "departure_id": UUID(int=779),
         "certificate_id": UUID(int=781),
+        "case_id": UUID(int=784),
         "key_id": "A" * 43,
         "load_id": UUID(int=782),
         "purchase_id": UUID(int=782),
@@ -123,6 +134,7 @@ def nobodys_things() -> Mapping[str, Any]:
         "reconciliation_id": UUID(int=782),
         "transfer_id": UUID(int=782),
         "path code": "NOWHERE",
+        "path region": "990199",
         "token_id": UUID(int=780),
         "operator": "nonesuch",
         "taker": "nonesuch",

@@ -16,6 +16,7 @@ from kaguan.cms.api.routes import (
     approvals,
     books,
     cards,
+    casework,
     certificates,
     chip_steps,
     clock,
@@ -68,6 +69,7 @@ answer_refusals(api)
 for prefix, group in (
     ("", access.router),
     ("/cards", cards.router),
+    ("", casework.router),
     ("/cards", delivery.router),
     ("/cards", loss.router),
     ("/cards", locks.router),

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Generic, TypeVar
+from uuid import UUID
 
 from ninja import Query
 from pydantic import Field
@@ -56,6 +57,15 @@ def number_after(cursor: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise _not_ours()
     return int(text)
+
+
+def id_after(cursor: str) -> UUID | None:
+    """Return the id that the cursor holds, None for the first page; refuse as `text_after`."""
+    text = text_after(cursor)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise _not_ours() from None
 
 
 def _cursor(key: str) -> str:

@@ -12,6 +12,7 @@ from kaguan.cms.rules.applying import Agent, AgentRelation
 from kaguan.cms.rules.choices import Demand, Paper
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.terms import Channel
 from kaguan.vault.secret import Secret
 
 _KEPT: Final = r"^[^\u0000]*$"
@@ -129,6 +130,12 @@ class OnCounter(Strict):
 
     document: DocumentShown
     papers: Annotated[tuple[Paper, ...], Field(max_length=len(Paper))] = ()
+
+
+class AskedAtCounter(OnCounter):
+    """What lies on the counter, and how it was asked, if not there."""
+
+    channel: Channel | None = None
 
 
 MetDemands = Annotated[tuple[MetDemand, ...], Field(max_length=len(Demand))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -228,6 +229,35 @@ def request_order(request: Request, order_no: str, sheet: Path, urgency: Urgency
 
     rows = read_request_rows(sheet)
     request.show(order_requests(request.actor, request.request_id, order_no=order_no, rows=rows, urgency=urgency))
+
+
+@card_request.command("mark-instant")
+@click.argument("card_request_id", type=click.UUID)
+@changes
+def request_mark_instant(request: Request, card_request_id: UUID) -> None:
+    """Have the card of request CARD_REQUEST_ID made here, while its holder waits."""
+    from kaguan.cms.services.instant import mark_instant
+
+    request.show(mark_instant(request.actor, request.request_id, card_request_id=card_request_id))
+
+
+@card_request.command("unmark-instant")
+@click.argument("card_request_id", type=click.UUID)
+@changes
+def request_unmark_instant(request: Request, card_request_id: UUID) -> None:
+    """Leave the card of request CARD_REQUEST_ID to the bureau after all."""
+    from kaguan.cms.services.instant import unmark_instant
+
+    request.show(unmark_instant(request.actor, request.request_id, card_request_id=card_request_id))
+
+
+@card_request.command("instant")
+@looks
+def request_instant(look: Look) -> None:
+    """Show who waits here for a card that is made at once, longest first."""
+    from kaguan.cms.services.instant import instant_requests
+
+    look.show([asdict(person) for person in instant_requests(look.actor, look.request_id)])
 
 
 @card_request.command("list")

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Request, changes, shows_document, tells_met
+from kaguan.cms.asking.cli import Request, changes, names_channel, shows_document, tells_met
 from kaguan.cms.ending.cli import describes_new_card
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason, ExchangeReason
+from kaguan.cms.rules.terms import Channel
 
 if TYPE_CHECKING:
     from kaguan.cms.services.orders import NewCard
@@ -66,12 +67,16 @@ def approval_purge(request: Request, holder: int, reason: str) -> None:
 @click.argument("card_no")
 @REASON
 @shows_document
+@names_channel
 @changes
-def approval_release(request: Request, card_no: str, reason: str, document: Document) -> None:
+def approval_release(request: Request, card_no: str, reason: str, document: Document, channel: Channel | None) -> None:
     """Ask that the formally lost card CARD_NO, which was found, serve again."""
     from kaguan.cms.services.approvals.asking import ask_release
 
-    request.show(ask_release(request.actor, request.request_id, card_no=card_no, document=document, reason=reason))
+    asked = ask_release(
+        request.actor, request.request_id, card_no=card_no, document=document, reason=reason, channel=channel
+    )
+    request.show(asked)
 
 
 @approval.command("unlock")

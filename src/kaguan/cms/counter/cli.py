@@ -142,7 +142,7 @@ def takes_pin(command: Command) -> Command:
     )(command)
 
 
-def _pins(file: Path | None, *prompts: str) -> list[Pin]:
+def pins_typed(file: Path | None, *prompts: str) -> list[Pin]:
     """Return one PIN a prompt: asked for with hidden input, or read one a line where nobody sits at a terminal."""
     if file is None and sys.stdin.isatty():
         return [
@@ -237,19 +237,8 @@ def pin_tries(at: AtCounter) -> None:
 @at_counter
 def pin_change(at: AtCounter, pin_file: Path | None) -> None:
     """Change the PIN: first the old one, then the new one."""
-    old, new = _pins(pin_file, "PIN", "new PIN")
+    old, new = pins_typed(pin_file, "PIN", "new PIN")
     at.request.show(at.outlet.change_pin(at.link, at.request.request_id, old, new))
-
-
-@pin.command("unblock")
-@takes_pin
-@shows_document
-@shows_papers
-@at_counter
-def pin_unblock(at: AtCounter, pin_file: Path | None, document: Document, papers: tuple[Paper, ...]) -> None:
-    """Give the card a new PIN and all its tries."""
-    (new,) = _pins(pin_file, "new PIN")
-    at.request.show(at.outlet.unblock_pin(at.link, at.request.request_id, document, new, papers))
 
 
 @click.group()
@@ -263,7 +252,7 @@ def load() -> None:
 @at_counter
 def load_make(at: AtCounter, amount: int, pin_file: Path | None) -> None:
     """Load YUAN, as in 12.34, onto the card in the reader."""
-    (typed,) = _pins(pin_file, "PIN")
+    (typed,) = pins_typed(pin_file, "PIN")
     at.begins("load")
     at.request.show(at.outlet.load(at.link, at.request.request_id, amount, typed))
 
@@ -278,7 +267,7 @@ ASK_PIN = click.option("--ask-pin", is_flag=True, help="Take the PIN: needed whe
 @takes_card
 def load_recover(at: AtCounter, pin_file: Path | None, *, ask_pin: bool) -> None:
     """Find out what became of load, or carry-over, REQUEST_ID whose answer was lost, and book it."""
-    typed = _pins(pin_file, "PIN")[0] if ask_pin or pin_file else None
+    typed = pins_typed(pin_file, "PIN")[0] if ask_pin or pin_file else None
     at.request.show(at.outlet.recover_load(at.link, at.request.request_id, typed))
 
 
@@ -294,7 +283,7 @@ def purchase() -> None:
 @at_counter
 def purchase_make(at: AtCounter, items: tuple[Item, ...], pin_file: Path | None, *, no_pin: bool) -> None:
     """Pay for the lines of a bill, as in drug=12.34, with the card in the reader."""
-    typed = None if no_pin else _pins(pin_file, "PIN")[0]
+    typed = None if no_pin else pins_typed(pin_file, "PIN")[0]
     at.begins("purchase")
     at.request.show(at.outlet.purchase(at.link, at.request.request_id, items, typed))
 
@@ -306,7 +295,7 @@ def purchase_make(at: AtCounter, items: tuple[Item, ...], pin_file: Path | None,
 @takes_card
 def purchase_recover(at: AtCounter, pin_file: Path | None, *, ask_pin: bool) -> None:
     """Find out what became of purchase REQUEST_ID whose answer was lost, and book it."""
-    typed = _pins(pin_file, "PIN")[0] if ask_pin or pin_file else None
+    typed = pins_typed(pin_file, "PIN")[0] if ask_pin or pin_file else None
     at.request.show(at.outlet.recover_purchase(at.link, at.request.request_id, typed))
 
 
@@ -345,7 +334,7 @@ def replacement() -> None:
 @at_counter
 def replacement_carry_over(at: AtCounter, pin_file: Path | None) -> None:
     """Bring what the replaced card still held onto the new one in the reader."""
-    (typed,) = _pins(pin_file, "PIN")
+    (typed,) = pins_typed(pin_file, "PIN")
     at.begins("carry-over")
     at.request.show(at.outlet.carry_over(at.link, at.request.request_id, typed))
 

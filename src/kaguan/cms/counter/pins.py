@@ -17,6 +17,7 @@ from kaguan.cms.counter.readback import read_back
 from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.refusals import AlreadyResolved, NeedsReconciliation
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.chip.pin import (
     begin_pin_change,
@@ -62,20 +63,41 @@ def change(desk: Desk, link: Link, request_id: UUID, old: Pin, new: Pin) -> Card
 
 
 def give_new(
-    desk: Desk, link: Link, request_id: UUID, document: Document, new: Pin, papers: Sequence[Paper] = ()
+    desk: Desk,
+    link: Link,
+    request_id: UUID,
+    document: Document,
+    new: Pin,
+    *,
+    papers: Sequence[Paper],
+    channel: Channel | None,
 ) -> CardState:
     """The card has the new PIN and all its tries. Raises as `Outlet.unblock_pin`."""
     identity, keys = desk.identify(link)
-    shown = [Paper.SOCIAL_CARD, *papers]
-    begun = begin_pin_reset(desk.actor, request_id, card_no=identity.card_no, document=document, papers=shown)
+    shown, card_no = _beside_card(papers), identity.card_no
+    begun = begin_pin_reset(desk.actor, request_id, card_no=card_no, document=document, papers=shown, channel=channel)
     return _written(desk, link, keys, request_id, begun, reload_pin(keys, new))
 
 
-def give_tries(desk: Desk, link: Link, request_id: UUID, document: Document) -> CardState:
+def give_tries(
+    desk: Desk,
+    link: Link,
+    request_id: UUID,
+    document: Document,
+    *,
+    papers: Sequence[Paper],
+    channel: Channel | None,
+) -> CardState:
     """The card has all its tries, and the PIN that it had. Raises as `Outlet.restore_pin`."""
     identity, keys = desk.identify(link)
-    begun = begin_pin_unblock(desk.actor, request_id, card_no=identity.card_no, document=document)
+    shown, card_no = _beside_card(papers), identity.card_no
+    begun = begin_pin_unblock(desk.actor, request_id, card_no=card_no, document=document, papers=shown, channel=channel)
     return _written(desk, link, keys, request_id, begun, unblock_pin(keys))
+
+
+def _beside_card(papers: Sequence[Paper]) -> tuple[Paper, ...]:
+    """What lies on the counter with the card in the reader."""
+    return (Paper.SOCIAL_CARD, *papers)
 
 
 def _written(

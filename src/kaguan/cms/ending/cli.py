@@ -1,9 +1,10 @@
-"""The commands that stop a card, end it, or order another one in its place; departures and temporary cards."""
+"""The commands that stop a card, end it, or order another one in its place; PINs, departures, temporary cards."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -18,11 +19,12 @@ from kaguan.cms.asking.cli import (
     names_document,
     names_urgency,
     shows_document,
+    shows_papers,
     tells_met,
     with_options,
 )
-from kaguan.cms.counter.cli import AtCounter, at_counter
-from kaguan.cms.rules.choices import CardFunction
+from kaguan.cms.counter.cli import AtCounter, at_counter, pins_typed, takes_pin
+from kaguan.cms.rules.choices import CardFunction, Paper
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.demands import Met
 from kaguan.cms.rules.departures import DepartureKind
@@ -276,12 +278,34 @@ def card_unlock_chip(at: AtCounter) -> None:
     at.request.show(at.outlet.unlock_card(at.link, at.request.request_id))
 
 
+@click.command("unblock")
+@takes_pin
+@shows_document
+@shows_papers
+@names_channel
+@at_counter
+def pin_unblock(
+    at: AtCounter,
+    pin_file: Path | None,
+    document: Document,
+    papers: tuple[Paper, ...],
+    channel: Channel | None,
+) -> None:
+    """Give the card a new PIN and all its tries."""
+    (new,) = pins_typed(pin_file, "new PIN")
+    at.request.show(
+        at.outlet.unblock_pin(at.link, at.request.request_id, document, new, papers=papers, channel=channel)
+    )
+
+
 @click.command("restore")
 @shows_document
+@shows_papers
+@names_channel
 @at_counter
-def pin_restore(at: AtCounter, document: Document) -> None:
+def pin_restore(at: AtCounter, document: Document, papers: tuple[Paper, ...], channel: Channel | None) -> None:
     """Give the card with the blocked PIN all its tries, and leave the PIN as it is."""
-    at.request.show(at.outlet.restore_pin(at.link, at.request.request_id, document))
+    at.request.show(at.outlet.restore_pin(at.link, at.request.request_id, document, papers=papers, channel=channel))
 
 
 @click.command("unreadable")
@@ -298,5 +322,5 @@ def replacement_unreadable(request: Request, card_no: str, why: str) -> None:
 ON_CARDS = (card_lock, card_unlock, card_lock_chip, card_unlock_chip, card_seal, card_cancel)
 ON_REPLACEMENTS = (replacement_order, replacement_exchange, replacement_renew, replacement_unreadable)
 ON_LOSS = (loss_bank,)
-ON_PINS = (pin_restore, pin_void)
+ON_PINS = (pin_restore, pin_unblock, pin_void)
 GROUPS = (departure, temporary)

@@ -14,6 +14,7 @@ from kaguan.cms.models.books import Account, Contribution, Entry, Reconciliation
 from kaguan.cms.models.cards import Card, CardEvent, CardOrder, StockItem
 from kaguan.cms.models.certificates import Certificate, CertificateKey
 from kaguan.cms.models.chip_cases import ChipCase
+from kaguan.cms.models.instant import InstantMark
 from kaguan.cms.models.lives import CardRequest, Departure, Reminder, TemporaryCard
 from kaguan.cms.models.machines import MachineToken
 from kaguan.cms.models.making import CardFee, OrderDeadline
@@ -63,6 +64,7 @@ __all__ = [
     "HolderCredential",
     "HolderDetails",
     "HolderPhoto",
+    "InstantMark",
     "Institution",
     "MachineToken",
     "Merge",

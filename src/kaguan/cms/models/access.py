@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from kaguan.cms.models.people import Holder, Operator
 from kaguan.cms.models.places import Institution
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Day, Flag, Moment, OptionalMoment, Text, Whole
@@ -24,12 +25,12 @@ class Credential(models.Model):
     operator: models.OneToOneField[Operator, Operator] = models.OneToOneField(
         Operator, models.PROTECT, primary_key=True, related_name="credential"
     )
-    password: Text = models.CharField(max_length=160)
+    password: Text = BoundedText(max_length=160)
     changed_at: Moment = models.DateTimeField()
     must_change: Flag = models.BooleanField(default=True)
     failures: Whole = models.BigIntegerField(default=0)
     locked_until: OptionalMoment = models.DateTimeField(null=True)
-    second_factor: Text = models.CharField(max_length=200, blank=True)
+    second_factor: Text = BoundedText(max_length=200, blank=True)
     second_factor_step: Whole = models.BigIntegerField(default=0)
 
 
@@ -39,7 +40,7 @@ class FormerPassword(models.Model):
     operator: models.ForeignKey[Operator, Operator] = models.ForeignKey(
         Operator, models.PROTECT, related_name="former_passwords"
     )
-    password: Text = models.CharField(max_length=160)
+    password: Text = BoundedText(max_length=160)
 
 
 class HolderCredential(models.Model):
@@ -48,7 +49,7 @@ class HolderCredential(models.Model):
     holder: models.OneToOneField[Holder, Holder] = models.OneToOneField(
         Holder, models.PROTECT, primary_key=True, related_name="credential"
     )
-    password: Text = models.CharField(max_length=160, blank=True)
+    password: Text = BoundedText(max_length=160, blank=True)
     failures: Whole = models.BigIntegerField(default=0)
     locked_until: OptionalMoment = models.DateTimeField(null=True)
 
@@ -56,7 +57,7 @@ class HolderCredential(models.Model):
 class SourceFailures(models.Model):
     """How often signing in from one address failed since it last succeeded there, whoever tried to be whom."""
 
-    source: Text = models.CharField(max_length=64, primary_key=True)
+    source: Text = BoundedText(max_length=64, primary_key=True)
     failures: Whole = models.BigIntegerField(default=0)
     locked_until: OptionalMoment = models.DateTimeField(null=True)
 
@@ -64,18 +65,18 @@ class SourceFailures(models.Model):
 class Session(models.Model):
     """A signed-in operator or holder, under the SHA-256 of a token that only they have."""
 
-    digest: Text = models.CharField(max_length=64, primary_key=True)
+    digest: Text = BoundedText(max_length=64, primary_key=True)
     operator: models.ForeignKey[Operator | None, Operator | None] = models.ForeignKey(
         Operator, models.PROTECT, null=True, related_name="sessions"
     )
     holder: models.ForeignKey[Holder | None, Holder | None] = models.ForeignKey(
         Holder, models.PROTECT, null=True, related_name="sessions"
     )
-    source: Text = models.CharField(max_length=64)
+    source: Text = BoundedText(max_length=64)
     begun_at: Moment = models.DateTimeField()
     seen_at: Moment = models.DateTimeField()
     ended_at: OptionalMoment = models.DateTimeField(null=True)
-    why_ended: Text = models.CharField(max_length=20, blank=True)
+    why_ended: Text = BoundedText(max_length=20, blank=True)
 
     class Meta:
         constraints = (
@@ -94,9 +95,9 @@ class DayClose(models.Model):
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
     day: Day = models.DateField()
     closed_at: Moment = models.DateTimeField()
-    closed_by: Text = models.CharField(max_length=20)
+    closed_by: Text = BoundedText(max_length=20)
     reopened_at: OptionalMoment = models.DateTimeField(null=True)
-    reopened_by: Text = models.CharField(max_length=20, blank=True)
+    reopened_by: Text = BoundedText(max_length=20, blank=True)
 
     class Meta:
         constraints = (

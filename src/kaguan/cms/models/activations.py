@@ -10,6 +10,7 @@ from django.db.models import Q
 from kaguan.cms.models.cards import Card
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Bytes, Flag, Json, Moment, OptionalMoment, Text, Uuid, Whole
@@ -24,18 +25,18 @@ class Activation(models.Model):
 
     activation_id: Uuid = models.UUIDField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="activations")
-    way: Text = models.CharField(max_length=30)
-    phase: Text = models.CharField(max_length=9)
+    way: Text = BoundedText(max_length=30)
+    phase: Text = BoundedText(max_length=9)
     evidence: Json = models.JSONField(default=dict)
     chip_slot: Whole = models.BigIntegerField(default=0)
-    chip_before: Text = models.CharField(max_length=200, blank=True)
-    chip_after: Text = models.CharField(max_length=200, blank=True)
+    chip_before: Text = BoundedText(max_length=200, blank=True)
+    chip_after: Text = BoundedText(max_length=200, blank=True)
     chip_written_at: OptionalMoment = models.DateTimeField(null=True)
-    operator: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    operator: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
     ended_at: OptionalMoment = models.DateTimeField(null=True)
-    why: Text = models.CharField(max_length=200, blank=True)
+    why: Text = BoundedText(max_length=200, blank=True)
 
     class Meta:
         constraints = (
@@ -50,10 +51,10 @@ class Verifier(models.Model):
     Scores are parts of a thousand; a verdict under `least_score` does not pass.
     """
 
-    code: Text = models.CharField(max_length=20, primary_key=True)
+    code: Text = BoundedText(max_length=20, primary_key=True)
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
     checks: Json = models.JSONField(default=list)
-    public_key: Text = models.CharField(max_length=64)
+    public_key: Text = BoundedText(max_length=64)
     least_score: Whole = models.BigIntegerField()
     active: Flag = models.BooleanField(default=True)
 
@@ -62,8 +63,8 @@ class VerifierVerdict(models.Model):
     """What a verifier found about the person with a card; each verdict serves once."""
 
     verifier: models.ForeignKey[Verifier, Verifier] = models.ForeignKey(Verifier, models.PROTECT)
-    verdict_id: Text = models.CharField(max_length=40)
-    check_kind: Text = models.CharField(max_length=20)
+    verdict_id: Text = BoundedText(max_length=40)
+    check_kind: Text = BoundedText(max_length=20)
     score: Whole = models.BigIntegerField()
     measured_at: Moment = models.DateTimeField()
     activation: models.ForeignKey[Activation, Activation] = models.ForeignKey(
@@ -80,8 +81,8 @@ class DocumentCopy(models.Model):
     activation: models.ForeignKey[Activation, Activation] = models.ForeignKey(
         Activation, models.PROTECT, related_name="copies"
     )
-    document: Text = models.CharField(max_length=40)
-    digest: Text = models.CharField(max_length=64)
+    document: Text = BoundedText(max_length=40)
+    digest: Text = BoundedText(max_length=64)
     sealed: Bytes = models.BinaryField()
 
 
@@ -89,8 +90,8 @@ class OldCardSeen(models.Model):
     """An old medical card that was in a pharmacy's reader, waiting for its holder's new one."""
 
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT)
-    old_card_no: Text = models.CharField(max_length=20)
+    old_card_no: Text = BoundedText(max_length=20)
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
-    terminal_no: Text = models.CharField(max_length=12)
+    terminal_no: Text = BoundedText(max_length=12)
     at: Moment = models.DateTimeField()
     used_at: OptionalMoment = models.DateTimeField(null=True)

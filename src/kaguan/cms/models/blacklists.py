@@ -12,6 +12,7 @@ from django.db import models
 
 from kaguan.cms.models.cards import Card
 from kaguan.cms.models.places import Region, Terminal
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Moment, Text, Uuid, Whole
@@ -24,7 +25,7 @@ class BlacklistChange(models.Model):
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT, db_index=False)
     sequence: Whole = models.BigAutoField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="blacklist_changes")
-    cause: Text = models.CharField(max_length=20)
+    cause: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
 
     class Meta:
@@ -40,5 +41,5 @@ class BlacklistPush(models.Model):
     )
     since: Whole = models.BigIntegerField()
     sequence: Whole = models.BigIntegerField()
-    operator: Text = models.CharField(max_length=20)
+    operator: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from kaguan.cms.models.people import Holder
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Day, Flag, Json, Moment, Text, Uuid, Whole
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Account(models.Model):
     """One account; its balance is what arrived by entries less what left."""
 
-    code: Text = models.CharField(max_length=40, primary_key=True)
+    code: Text = BoundedText(max_length=40, primary_key=True)
     may_go_negative: Flag = models.BooleanField(default=False)
     balance_fen: Whole = models.BigIntegerField(default=0)
 
@@ -42,8 +43,8 @@ class Transfer(models.Model):
     """
 
     transfer_id: Uuid = models.UUIDField(primary_key=True)
-    kind: Text = models.CharField(max_length=30)
-    phase: Text = models.CharField(max_length=7)
+    kind: Text = BoundedText(max_length=30)
+    phase: Text = BoundedText(max_length=7)
     resolves: models.OneToOneField[Transfer | None, Transfer | None] = models.OneToOneField(
         "self", models.PROTECT, null=True, related_name="resolved_by"
     )
@@ -92,11 +93,11 @@ class Reconciliation(models.Model):
     transfer: models.ForeignKey[Transfer, Transfer] = models.ForeignKey(
         Transfer, models.PROTECT, related_name="reconciliations"
     )
-    outcome: Text = models.CharField(max_length=7)
-    reason: Text = models.CharField(max_length=200)
-    evidence: Text = models.CharField(max_length=1000)
-    asked_by: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    outcome: Text = BoundedText(max_length=7)
+    reason: Text = BoundedText(max_length=200)
+    evidence: Text = BoundedText(max_length=1000)
+    asked_by: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
 
     class Meta:

@@ -8,6 +8,7 @@ from django.db import models
 
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.deadlines import STILL_AWAITED
 from kaguan.cms.rules.lifecycle import Application, BankFunction, Pin
 from kaguan.cms.rules.production import IN_REQUEST, Production
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 class CardOrder(models.Model):
     """A batch of cards asked for at the bureau."""
 
-    order_no: Text = models.CharField(max_length=40, primary_key=True)
-    kind: Text = models.CharField(max_length=11, choices=[("new", "new"), ("replacement", "replacement")])
-    ordered_by: Text = models.CharField(max_length=20)
+    order_no: Text = BoundedText(max_length=40, primary_key=True)
+    kind: Text = BoundedText(max_length=11, choices=[("new", "new"), ("replacement", "replacement")])
+    ordered_by: Text = BoundedText(max_length=20)
     ordered_at: Moment = models.DateTimeField()
     card_count: Whole = models.BigIntegerField()
 
@@ -33,20 +34,20 @@ class Card(models.Model):
     `chip_blocked_at` is when a lost or cancelled card's chip was made harmless, by block or by blacklist.
     """
 
-    card_no: Text = models.CharField(max_length=20, primary_key=True)
-    card_ident_code: OptionalText = models.CharField(max_length=32, null=True, unique=True)
-    atr: Text = models.CharField(max_length=66, blank=True)
+    card_no: Text = BoundedText(max_length=20, primary_key=True)
+    card_ident_code: OptionalText = BoundedText(max_length=32, null=True, unique=True)
+    atr: Text = BoundedText(max_length=66, blank=True)
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="cards")
     holder_id: int
     # the indexes by application begin with the region
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT, db_index=False)
     order: models.ForeignKey[CardOrder, CardOrder] = models.ForeignKey(CardOrder, models.PROTECT, related_name="cards")
-    bank_code: Text = models.CharField(max_length=15)
-    bank_card_no: Text = models.CharField(max_length=20, blank=True)
-    production: Text = models.CharField(max_length=2, default=Production.ORDERED.value)
-    application: Text = models.CharField(max_length=1, default=Application.NOT_ENABLED.value)
-    bank_function: Text = models.CharField(max_length=1, default=BankFunction.INACTIVE.value)
-    pin: Text = models.CharField(max_length=1, default=Pin.INITIAL.value)
+    bank_code: Text = BoundedText(max_length=15)
+    bank_card_no: Text = BoundedText(max_length=20, blank=True)
+    production: Text = BoundedText(max_length=2, default=Production.ORDERED.value)
+    application: Text = BoundedText(max_length=1, default=Application.NOT_ENABLED.value)
+    bank_function: Text = BoundedText(max_length=1, default=BankFunction.INACTIVE.value)
+    pin: Text = BoundedText(max_length=1, default=Pin.INITIAL.value)
     issue_date: Day = models.DateField()
     valid_until: Day = models.DateField()
     chip_blocked_at: OptionalMoment = models.DateTimeField(null=True)
@@ -97,16 +98,16 @@ class StockItem(models.Model):
 
     card: models.OneToOneField[Card, Card] = models.OneToOneField(Card, models.PROTECT, related_name="stock_item")
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
-    task_id: Text = models.CharField(max_length=32)
-    data_seq: Text = models.CharField(max_length=12)
-    barcode: Text = models.CharField(max_length=32, blank=True)
-    bank_voucher_no: Text = models.CharField(max_length=32, blank=True)
+    task_id: Text = BoundedText(max_length=32)
+    data_seq: Text = BoundedText(max_length=12)
+    barcode: Text = BoundedText(max_length=32, blank=True)
+    bank_voucher_no: Text = BoundedText(max_length=32, blank=True)
     received_at: Moment = models.DateTimeField()
     handed_over_at: OptionalMoment = models.DateTimeField(null=True)
-    keeper: Text = models.CharField(max_length=20, blank=True)
-    offered_to: Text = models.CharField(max_length=20, blank=True)
-    cabinet: Text = models.CharField(max_length=20, blank=True)
-    position: Text = models.CharField(max_length=20, blank=True)
+    keeper: Text = BoundedText(max_length=20, blank=True)
+    offered_to: Text = BoundedText(max_length=20, blank=True)
+    cabinet: Text = BoundedText(max_length=20, blank=True)
+    position: Text = BoundedText(max_length=20, blank=True)
 
     class Meta:
         constraints = (
@@ -123,12 +124,12 @@ class CardEvent(models.Model):
 
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="events")
     at: Moment = models.DateTimeField()
-    axis: Text = models.CharField(max_length=20)
-    event: Text = models.CharField(max_length=30)
-    from_state: Text = models.CharField(max_length=2)
-    to_state: Text = models.CharField(max_length=2)
-    reason: Text = models.CharField(max_length=4, blank=True)
+    axis: Text = BoundedText(max_length=20)
+    event: Text = BoundedText(max_length=30)
+    from_state: Text = BoundedText(max_length=2)
+    to_state: Text = BoundedText(max_length=2)
+    reason: Text = BoundedText(max_length=4, blank=True)
     detail: Json = models.JSONField(default=dict)
-    operator: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    operator: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     request_id: Uuid = models.UUIDField()

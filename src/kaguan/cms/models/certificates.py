@@ -11,6 +11,7 @@ from django.db import models
 
 from kaguan.cms.models.cards import Card
 from kaguan.cms.models.places import Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.certificates import Purpose
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ class CertificateKey(models.Model):
     does not.
     """
 
-    key_id: Text = models.CharField(max_length=43, primary_key=True)
+    key_id: Text = BoundedText(max_length=43, primary_key=True)
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    public_key: Text = models.CharField(max_length=64)
-    sealed: Text = models.CharField(max_length=400)
-    added_by: Text = models.CharField(max_length=20)
+    public_key: Text = BoundedText(max_length=64)
+    sealed: Text = BoundedText(max_length=400)
+    added_by: Text = BoundedText(max_length=20)
     added_at: Moment = models.DateTimeField()
     retired_at: OptionalMoment = models.DateTimeField(null=True)
     withdrawn_at: OptionalMoment = models.DateTimeField(null=True)
@@ -49,15 +50,15 @@ class Certificate(models.Model):
     certificate_id: Uuid = models.UUIDField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="certificates")
     key: models.ForeignKey[CertificateKey, CertificateKey] = models.ForeignKey(CertificateKey, models.PROTECT)
-    purpose: Text = models.CharField(max_length=5, choices=[(purpose.value, purpose.name) for purpose in Purpose])
-    content: Text = models.CharField(max_length=1_000, blank=True)
+    purpose: Text = BoundedText(max_length=5, choices=[(purpose.value, purpose.name) for purpose in Purpose])
+    content: Text = BoundedText(max_length=1_000, blank=True)
     issued_at: Moment = models.DateTimeField()
     expires_at: Moment = models.DateTimeField()
-    issued_by: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    issued_by: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     revoked_at: OptionalMoment = models.DateTimeField(null=True)
-    revoked_by: Text = models.CharField(max_length=20, blank=True)
-    why: Text = models.CharField(max_length=200, blank=True)
+    revoked_by: Text = BoundedText(max_length=20, blank=True)
+    why: Text = BoundedText(max_length=200, blank=True)
 
     class Meta:
         constraints = (

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from kaguan.cms.models.cards import Card
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.chip_state import Facet
 
 if TYPE_CHECKING:
@@ -26,21 +27,21 @@ class ChipCase(models.Model):
 
     case_id: Uuid = models.UUIDField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="chip_cases")
-    facet: Text = models.CharField(max_length=30)
-    step: Text = models.CharField(max_length=30)
-    books: Text = models.CharField(max_length=300)
-    chip: Text = models.CharField(max_length=300)
+    facet: Text = BoundedText(max_length=30)
+    step: Text = BoundedText(max_length=30)
+    books: Text = BoundedText(max_length=300)
+    chip: Text = BoundedText(max_length=300)
     more_fen: Whole = models.BigIntegerField(default=0)
-    operator: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
-    terminal_no: Text = models.CharField(max_length=12, blank=True)
+    operator: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
+    terminal_no: Text = BoundedText(max_length=12, blank=True)
     at: Moment = models.DateTimeField()
     seen_at: Moment = models.DateTimeField()
     sightings: Whole = models.BigIntegerField(default=1)
-    state: Text = models.CharField(max_length=7, default="open")
+    state: Text = BoundedText(max_length=7, default="open")
     settled_at: OptionalMoment = models.DateTimeField(null=True)
-    settled_by: Text = models.CharField(max_length=20, blank=True)
-    why: Text = models.CharField(max_length=200, blank=True)
+    settled_by: Text = BoundedText(max_length=20, blank=True)
+    why: Text = BoundedText(max_length=200, blank=True)
     approval: OptionalUuid = models.UUIDField(null=True)
 
     class Meta:

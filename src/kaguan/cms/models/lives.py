@@ -9,6 +9,7 @@ from django.db import models
 from kaguan.cms.models.cards import Card
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.applying import ApplicationWay, RequestKind
 from kaguan.cms.rules.production import IN_REQUEST, OPEN_REQUEST, Production
 from kaguan.cms.rules.temporary import TemporaryState
@@ -28,28 +29,28 @@ class CardRequest(models.Model):
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="card_requests")
     holder_id: int
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    kind: Text = models.CharField(max_length=2, choices=[(kind.value, kind.name) for kind in RequestKind])
-    way: Text = models.CharField(max_length=6, choices=[(way.value, way.name) for way in ApplicationWay])
-    stage: Text = models.CharField(max_length=2, default=Production.APPLIED.value)
-    reason: Text = models.CharField(max_length=4, blank=True)
-    failure: Text = models.CharField(max_length=4, blank=True)
-    bank_code: Text = models.CharField(max_length=15)
+    kind: Text = BoundedText(max_length=2, choices=[(kind.value, kind.name) for kind in RequestKind])
+    way: Text = BoundedText(max_length=6, choices=[(way.value, way.name) for way in ApplicationWay])
+    stage: Text = BoundedText(max_length=2, default=Production.APPLIED.value)
+    reason: Text = BoundedText(max_length=4, blank=True)
+    failure: Text = BoundedText(max_length=4, blank=True)
+    bank_code: Text = BoundedText(max_length=15)
     outlet: models.ForeignKey[Institution | None, Institution | None] = models.ForeignKey(
         Institution, models.PROTECT, null=True
     )
-    unit_no: Text = models.CharField(max_length=20, blank=True)
-    agent_name: Text = models.CharField(max_length=100, blank=True)
-    agent_cert_type: Text = models.CharField(max_length=2, blank=True)
-    agent_cert_no: Text = models.CharField(max_length=30, blank=True)
-    agent_relation: Text = models.CharField(max_length=1, blank=True)
+    unit_no: Text = BoundedText(max_length=20, blank=True)
+    agent_name: Text = BoundedText(max_length=100, blank=True)
+    agent_cert_type: Text = BoundedText(max_length=2, blank=True)
+    agent_cert_no: Text = BoundedText(max_length=30, blank=True)
+    agent_relation: Text = BoundedText(max_length=1, blank=True)
     replaces: models.ForeignKey[Card | None, Card | None] = models.ForeignKey(
         Card, models.PROTECT, null=True, related_name="replacement_requests"
     )
     card: models.OneToOneField[Card | None, Card | None] = models.OneToOneField(
         Card, models.PROTECT, null=True, related_name="card_request"
     )
-    applied_by: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    applied_by: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     applied_at: Moment = models.DateTimeField()
     stage_since: Moment = models.DateTimeField()
 
@@ -71,16 +72,16 @@ class CardRequest(models.Model):
 class TemporaryCard(models.Model):
     """A temporary card (临时卡) of paper; it works in its own region and has no bank function."""
 
-    temporary_card_no: Text = models.CharField(max_length=20, primary_key=True)
+    temporary_card_no: Text = BoundedText(max_length=20, primary_key=True)
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(
         Holder, models.PROTECT, related_name="temporary_cards"
     )
     holder_id: int
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    state: Text = models.CharField(max_length=1, default=TemporaryState.VALID.value)
+    state: Text = BoundedText(max_length=1, default=TemporaryState.VALID.value)
     issued_on: Day = models.DateField()
     valid_until: Day = models.DateField()
-    issued_by: Text = models.CharField(max_length=20)
+    issued_by: Text = BoundedText(max_length=20)
 
     class Meta:
         constraints = (
@@ -102,12 +103,12 @@ class Departure(models.Model):
     departure_id: Uuid = models.UUIDField(primary_key=True)
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="departures")
     holder_id: int
-    kind: Text = models.CharField(max_length=11)
+    kind: Text = BoundedText(max_length=11)
     happened_on: Day = models.DateField()
-    evidence: Text = models.CharField(max_length=200)
-    registered_by: Text = models.CharField(max_length=20)
+    evidence: Text = BoundedText(max_length=200)
+    registered_by: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
-    revoked_by: Text = models.CharField(max_length=20, blank=True)
+    revoked_by: Text = BoundedText(max_length=20, blank=True)
     revoked_at: OptionalMoment = models.DateTimeField(null=True)
 
     class Meta:
@@ -122,7 +123,7 @@ class Reminder(models.Model):
     """That a holder is to be told something about a card; one of each kind a card."""
 
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="reminders")
-    kind: Text = models.CharField(max_length=30)
+    kind: Text = BoundedText(max_length=30)
     due_on: Day = models.DateField()
     at: Moment = models.DateTimeField()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from kaguan.cms.models.people import Operator
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Moment, OptionalMoment, Text, Uuid
@@ -19,12 +20,12 @@ class MachineToken(models.Model):
     """What a program shows instead of signing in; it acts as one operator, until it expires or is revoked."""
 
     token_id: Uuid = models.UUIDField(primary_key=True)
-    digest: Text = models.CharField(max_length=64, unique=True)
+    digest: Text = BoundedText(max_length=64, unique=True)
     operator: models.ForeignKey[Operator, Operator] = models.ForeignKey(
         Operator, models.PROTECT, related_name="machine_tokens"
     )
-    purpose: Text = models.CharField(max_length=60)
-    issued_by: Text = models.CharField(max_length=20)
+    purpose: Text = BoundedText(max_length=60)
+    issued_by: Text = BoundedText(max_length=20)
     issued_at: Moment = models.DateTimeField()
     expires_at: Moment = models.DateTimeField()
     revoked_at: OptionalMoment = models.DateTimeField(null=True)

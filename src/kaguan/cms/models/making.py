@@ -9,6 +9,7 @@ from django.db import models
 from kaguan.cms.models.cards import Card, CardOrder
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.fees import FeeKind, FeeState
 
@@ -22,7 +23,7 @@ class OrderDeadline(models.Model):
     order: models.OneToOneField[CardOrder, CardOrder] = models.OneToOneField(
         CardOrder, models.PROTECT, primary_key=True, related_name="deadline"
     )
-    urgency: Text = models.CharField(max_length=7, choices=[(one.value, one.value) for one in Urgency])
+    urgency: Text = BoundedText(max_length=7, choices=[(one.value, one.value) for one in Urgency])
     due_at: Moment = models.DateTimeField()
 
 
@@ -36,16 +37,16 @@ class CardFee(models.Model):
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="card_fees")
     holder_id: int
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    kind: Text = models.CharField(max_length=40, choices=[(one.value, one.value) for one in FeeKind])
+    kind: Text = BoundedText(max_length=40, choices=[(one.value, one.value) for one in FeeKind])
     replaces: models.ForeignKey[Card | None, Card | None] = models.ForeignKey(
         Card, models.PROTECT, null=True, related_name="fees_for_successor"
     )
     amount_fen: Whole = models.BigIntegerField()
-    state: Text = models.CharField(max_length=9, default=FeeState.DUE.value)
-    receipt_no: Text = models.CharField(max_length=40, blank=True)
-    registered_by: Text = models.CharField(max_length=20)
+    state: Text = BoundedText(max_length=9, default=FeeState.DUE.value)
+    receipt_no: Text = BoundedText(max_length=40, blank=True)
+    registered_by: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
-    paid_by: Text = models.CharField(max_length=20, blank=True)
+    paid_by: Text = BoundedText(max_length=20, blank=True)
     paid_at: OptionalMoment = models.DateTimeField(null=True)
     card: models.OneToOneField[Card | None, Card | None] = models.OneToOneField(
         Card, models.PROTECT, null=True, related_name="fee"

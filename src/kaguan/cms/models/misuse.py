@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from kaguan.cms.models.cards import Card
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Moment, Text, Uuid
@@ -17,7 +18,7 @@ class MisuseReport(models.Model):
 
     report_id: Uuid = models.UUIDField(primary_key=True)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="misuse_reports")
-    what: Text = models.CharField(max_length=200, blank=True)
-    operator: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    what: Text = BoundedText(max_length=200, blank=True)
+    operator: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()

@@ -11,6 +11,7 @@ from django.db import models
 
 from kaguan.cms.models.cards import Card
 from kaguan.cms.models.places import Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.notices import NoticeState
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ class BankEndpoint(models.Model):
     """Where a bank takes the notices of a region, with the sealed key that they are signed under."""
 
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
-    bank_code: Text = models.CharField(max_length=15)
-    url: Text = models.CharField(max_length=300)
-    key: Text = models.CharField(max_length=400)
+    bank_code: Text = BoundedText(max_length=15)
+    url: Text = BoundedText(max_length=300)
+    key: Text = BoundedText(max_length=400)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["region", "bank_code"], name="one_endpoint_a_bank"),)
@@ -40,14 +41,14 @@ class Notice(models.Model):
     notice_id: Uuid = models.UUIDField(unique=True)
     endpoint: models.ForeignKey[BankEndpoint, BankEndpoint] = models.ForeignKey(BankEndpoint, models.PROTECT)
     card: models.ForeignKey[Card, Card] = models.ForeignKey(Card, models.PROTECT, related_name="notices")
-    event: Text = models.CharField(max_length=30)
+    event: Text = BoundedText(max_length=30)
     content: Json = models.JSONField()
     before: Json = models.JSONField()
     at: Moment = models.DateTimeField()
-    state: Text = models.CharField(max_length=9, default=NoticeState.WAITING.value)
+    state: Text = BoundedText(max_length=9, default=NoticeState.WAITING.value)
     attempts: Whole = models.BigIntegerField(default=0)
     next_at: Moment = models.DateTimeField()
-    answer: Text = models.CharField(max_length=200, blank=True)
+    answer: Text = BoundedText(max_length=200, blank=True)
 
     class Meta:
         constraints = (

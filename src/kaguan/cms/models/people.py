@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from kaguan.cms.models.places import Institution, Region
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.rights import Level
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 class Holder(models.Model):
     """A person who has, had or will have a card."""
 
-    cert_type: Text = models.CharField(max_length=2)
-    cert_no: Text = models.CharField(max_length=30)
-    name: Text = models.CharField(max_length=100)
+    cert_type: Text = BoundedText(max_length=2)
+    cert_no: Text = BoundedText(max_length=30)
+    name: Text = BoundedText(max_length=100)
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
     region_id: str
 
@@ -37,11 +38,11 @@ class Holder(models.Model):
 class Operator(models.Model):
     """A person who works with the system; `holder` is the same person as a card holder, if any."""
 
-    code: Text = models.CharField(max_length=20, primary_key=True)
-    name: Text = models.CharField(max_length=100)
+    code: Text = BoundedText(max_length=20, primary_key=True)
+    name: Text = BoundedText(max_length=100)
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
     roles: Json = models.JSONField(default=list)
-    level: Text = models.CharField(max_length=1, default=Level.TELLER.value)
+    level: Text = BoundedText(max_length=1, default=Level.TELLER.value)
     active: Flag = models.BooleanField(default=True)
     holder: models.ForeignKey[Holder | None, Holder | None] = models.ForeignKey(Holder, models.PROTECT, null=True)
     holder_id: int | None

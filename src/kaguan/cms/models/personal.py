@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from kaguan.cms.models.people import Holder
 from kaguan.cms.models.places import Region
+from kaguan.cms.models.texts import BoundedText
 
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Bytes, Flag, Json, Moment, OptionalMoment, OptionalUuid, Text, Uuid
@@ -28,10 +29,10 @@ class HolderChange(models.Model):
 
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="changes")
     at: Moment = models.DateTimeField()
-    fact: Text = models.CharField(max_length=20)
-    before: Text = models.CharField(max_length=200, blank=True)
-    after: Text = models.CharField(max_length=200, blank=True)
-    operator: Text = models.CharField(max_length=20)
+    fact: Text = BoundedText(max_length=20)
+    before: Text = BoundedText(max_length=200, blank=True)
+    after: Text = BoundedText(max_length=200, blank=True)
+    operator: Text = BoundedText(max_length=20)
     request_id: Uuid = models.UUIDField()
     approval: OptionalUuid = models.UUIDField(null=True)
 
@@ -40,10 +41,10 @@ class Guardian(models.Model):
     """Who acts for a minor, from `since` until `ended_at`."""
 
     ward: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="guardians")
-    relation: Text = models.CharField(max_length=20)
-    name: Text = models.CharField(max_length=100)
-    cert_type: Text = models.CharField(max_length=2)
-    cert_no: Text = models.CharField(max_length=30)
+    relation: Text = BoundedText(max_length=20)
+    name: Text = BoundedText(max_length=100)
+    cert_type: Text = BoundedText(max_length=2)
+    cert_no: Text = BoundedText(max_length=30)
     since: Moment = models.DateTimeField()
     ended_at: OptionalMoment = models.DateTimeField(null=True)
 
@@ -59,10 +60,10 @@ class HolderPhoto(models.Model):
     """A portrait that met the photo rules; the newest is the one that cards are made with."""
 
     holder: models.ForeignKey[Holder, Holder] = models.ForeignKey(Holder, models.PROTECT, related_name="photos")
-    digest: Text = models.CharField(max_length=64)
+    digest: Text = BoundedText(max_length=64)
     image: Bytes = models.BinaryField()
     at: Moment = models.DateTimeField()
-    operator: Text = models.CharField(max_length=20)
+    operator: Text = BoundedText(max_length=20)
 
 
 class Merge(models.Model):
@@ -84,13 +85,13 @@ class Approval(models.Model):
     """
 
     approval_id: Uuid = models.UUIDField(primary_key=True)
-    action: Text = models.CharField(max_length=40)
+    action: Text = BoundedText(max_length=40)
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
     content: Json = models.JSONField()
     concerns: Json = models.JSONField()
-    reason: Text = models.CharField(max_length=200)
-    asked_by: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    reason: Text = BoundedText(max_length=200)
+    asked_by: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
     expires_at: Moment = models.DateTimeField()
 
@@ -102,7 +103,7 @@ class ApprovalDecision(models.Model):
         Approval, models.PROTECT, primary_key=True, related_name="decision"
     )
     approved: Flag = models.BooleanField()
-    decided_by: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
+    decided_by: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
     at: Moment = models.DateTimeField()
-    why: Text = models.CharField(max_length=200, blank=True)
+    why: Text = BoundedText(max_length=200, blank=True)

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from kaguan.cms.models.regions import rules_of_day
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.choices import InstitutionKind
 from kaguan.cms.rules.regions import RegionRules
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Region(models.Model):
     """A pooling region; what it decides, and those above it, is in `RegionVersion`."""
 
-    code: Text = models.CharField(max_length=6, primary_key=True)
+    code: Text = BoundedText(max_length=6, primary_key=True)
 
     _kept: tuple[date, str] | None = None
 
@@ -37,14 +38,14 @@ class Region(models.Model):
 class Institution(models.Model):
     """A place that has to do with cards: authority, bank, outlet, bureau, clinic, hospital or pharmacy."""
 
-    code: Text = models.CharField(max_length=20, primary_key=True)
-    name: Text = models.CharField(max_length=60)
-    kind: Text = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in InstitutionKind])
+    code: Text = BoundedText(max_length=20, primary_key=True)
+    name: Text = BoundedText(max_length=60)
+    kind: Text = BoundedText(max_length=10, choices=[(kind.value, kind.value) for kind in InstitutionKind])
     region: models.ForeignKey[Region, Region] = models.ForeignKey(Region, models.PROTECT)
     parent: models.ForeignKey[Institution | None, Institution | None] = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="children"
     )
-    bank_code: Text = models.CharField(max_length=15, blank=True)
+    bank_code: Text = BoundedText(max_length=15, blank=True)
     designated: Flag = models.BooleanField(default=False)
     blacklisted: Flag = models.BooleanField(default=False)
 
@@ -52,6 +53,6 @@ class Institution(models.Model):
 class Terminal(models.Model):
     """A terminal of a clinic, hospital or pharmacy, and the last purchase number that it was given."""
 
-    terminal_no: Text = models.CharField(max_length=12, primary_key=True)
+    terminal_no: Text = BoundedText(max_length=12, primary_key=True)
     institution: models.ForeignKey[Institution, Institution] = models.ForeignKey(Institution, models.PROTECT)
     last_sequence: Whole = models.BigIntegerField(default=0)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
+from kaguan.cms.models.texts import BoundedText
+
 if TYPE_CHECKING:
     from kaguan.cms.models.columns import Json, Moment, Text, Uuid, Whole
 
@@ -17,8 +19,8 @@ class Receipt(models.Model):
     """
 
     request_id: Uuid = models.UUIDField()
-    action: Text = models.CharField(max_length=40)
-    fingerprint: Text = models.CharField(max_length=64)
+    action: Text = BoundedText(max_length=40)
+    fingerprint: Text = BoundedText(max_length=64)
     result: Json = models.JSONField()
     at: Moment = models.DateTimeField()
 
@@ -31,11 +33,11 @@ class AuditEntry(models.Model):
 
     sequence: Whole = models.BigIntegerField(primary_key=True)
     at: Moment = models.DateTimeField()
-    operator: Text = models.CharField(max_length=20)
-    institution: Text = models.CharField(max_length=20)
-    action: Text = models.CharField(max_length=40)
+    operator: Text = BoundedText(max_length=20)
+    institution: Text = BoundedText(max_length=20)
+    action: Text = BoundedText(max_length=40)
     request_id: Uuid = models.UUIDField()
-    outcome: Text = models.CharField(max_length=40)
+    outcome: Text = BoundedText(max_length=40)
     detail: Json = models.JSONField()
-    previous_hash: Text = models.CharField(max_length=64)
-    hash: Text = models.CharField(max_length=64)
+    previous_hash: Text = BoundedText(max_length=64)
+    hash: Text = BoundedText(max_length=64)

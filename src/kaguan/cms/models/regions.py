@@ -16,6 +16,7 @@ from django.db.models import CharField, Count, Max, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
 from kaguan.cms.compiled import Compiled
+from kaguan.cms.models.texts import BoundedText
 from kaguan.cms.rules.layers import Layer, RulesOfDay, line_of, resolve
 from kaguan.cms.rules.refusals import NotEligible
 
@@ -29,13 +30,13 @@ class RegionVersion(models.Model):
     Of two versions of one day the one added later counts.
     """
 
-    region_code: Text = models.CharField(max_length=6)
+    region_code: Text = BoundedText(max_length=6)
     valid_from: Day = models.DateField()
     settings: Json = models.JSONField()
     confidence: Json = models.JSONField(default=dict)
     inherits: Json = models.JSONField(default=list)
-    note: Text = models.CharField(max_length=200, blank=True)
-    added_by: Text = models.CharField(max_length=20)
+    note: Text = BoundedText(max_length=200, blank=True)
+    added_by: Text = BoundedText(max_length=20)
     added_at: Moment = models.DateTimeField()
 
     class Meta:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from uuid import UUID
 
 import click
 
-from kaguan.cms.asking.cli import Question, Request, asks, changes
+from kaguan.cms.asking.cli import Look, Request, changes, looks
 
 
 @click.group()
@@ -47,9 +48,9 @@ def reconcile_approve(request: Request, reconciliation_id: UUID) -> None:
 
 
 @reconcile.command("list")
-@asks
-def reconcile_list(question: Question) -> None:
-    """Show every reconciliation that waits for approval."""
-    from kaguan.cms.queries import asked_reconciliations
+@looks
+def reconcile_list(look: Look) -> None:
+    """Show every reconciliation in reach that waits for approval."""
+    from kaguan.cms.services.reconciliation import open_reconciliations
 
-    question.show(asked_reconciliations())
+    look.show([asdict(waiting) for waiting in open_reconciliations(look.actor, look.request_id)])

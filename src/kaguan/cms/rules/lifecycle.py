@@ -151,6 +151,13 @@ APPLICATION: Final = Axis(
             Guard.TIME_PASSED,
         ),
         row("report_temporary_loss", [Application.NORMAL], Application.TEMPORARY_LOSS, Right.LOSS),
+        row(
+            "report_own_loss",
+            [Application.NORMAL],
+            Application.TEMPORARY_LOSS,
+            Right.SERVE_ONLINE,
+            Guard.HOLDER_SIGNED_IN,
+        ),
         row("release_loss", [Application.TEMPORARY_LOSS], Application.NORMAL, Right.LOSS, Guard.NOT_EXPIRED),
         row(
             "release_loss",
@@ -230,6 +237,14 @@ BANK_FUNCTION: Final = Axis(
             Right.LOSS,
             Guard.BANK_SIDE_HERE,
         ),
+        row(
+            "suspend_with_own_report",
+            [BankFunction.ACTIVE],
+            BankFunction.TEMPORARY_LOSS,
+            Right.SERVE_ONLINE,
+            Guard.HOLDER_SIGNED_IN,
+            Guard.BANK_SIDE_HERE,
+        ),
         row("lapse", [BankFunction.TEMPORARY_LOSS], BankFunction.ACTIVE, Right.CLOCK, Guard.TIME_PASSED),
         row(
             "report_loss",
@@ -279,6 +294,7 @@ PIN: Final = Axis(
                 Right.PIN,
                 Guard.ORIGINAL_DOCUMENT,
                 Guard.GUARDIAN_PRESENT,
+                Guard.PAPERS_SHOWN,
                 Guard.RESETS_LEFT,
             )
             for event, target in (("unblock", Pin.SET), ("unblock_initial", Pin.INITIAL))

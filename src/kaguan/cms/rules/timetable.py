@@ -102,17 +102,16 @@ _IN_STOCK: Final = frozenset({Production.AT_OUTLET, Production.UNDELIVERABLE})
 _WITH_HOLDER: Final = frozenset({Production.HANDED_OVER})
 _NOT_ENABLED: Final = frozenset({Application.NOT_ENABLED})
 _TEMPORARY_LOSS: Final = frozenset({Application.TEMPORARY_LOSS})
+_REPORTS: Final = frozenset({"report_temporary_loss", "report_own_loss"})
 
 CARD_RULES: Final = (
-    CardRule(TimeRule.LAPSE, "lapse", _TEMPORARY_LOSS, frozenset({"report_temporary_loss"}), _lapses),
-    CardRule(
-        TimeRule.BECOME_FORMAL, "become_formal", _TEMPORARY_LOSS, frozenset({"report_temporary_loss"}), _becomes_formal
-    ),
+    CardRule(TimeRule.LAPSE, "lapse", _TEMPORARY_LOSS, _REPORTS, _lapses),
+    CardRule(TimeRule.BECOME_FORMAL, "become_formal", _TEMPORARY_LOSS, _REPORTS, _becomes_formal),
     CardRule(
         TimeRule.BANK_LAPSE,
         "lapse",
         frozenset({BankFunction.TEMPORARY_LOSS}),
-        frozenset({"suspend_with_card"}),
+        frozenset({"suspend_with_card", "suspend_with_own_report"}),
         lambda region: _after(region.bank_temporary_loss_days),
         axis=BANK_FUNCTION,
     ),

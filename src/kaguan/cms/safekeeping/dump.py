@@ -18,11 +18,12 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Model
+from django.db.models import Field, Model
 
 from kaguan.apdu.errors import InputError
 from kaguan.cms.bulk import copy_rows
 from kaguan.cms.canonical import canonical
+from kaguan.cms.models.texts import BoundedText
 
 WHAT: Final = "kaguan cms backup 1"
 LONGEST_LINE: Final = 64 * 2**20
@@ -79,7 +80,7 @@ def restore_rows(lines: Iterable[list[Any]], proof: RowsProof) -> None:
     """Leave the rows of these lines in their tables, counted; call it inside a transaction.
 
     Raises:
-        InputError: a line is no row of a table of ours.
+        InputError: a line is no row of a table of ours, or holds a text that is too long for its column.
     """
     known = tables()
     try:
@@ -105,7 +106,14 @@ def _values(model: type[Model], rows: Iterable[list[Any]], proof: RowsProof) -> 
     fields = model._meta.concrete_fields
     for row in rows:
         proof.add(model._meta.db_table, canonical(row))
-        yield [column.to_python(value) for column, value in zip(fields, row[1:], strict=True)]
+        yield [_value(column, told) for column, told in zip(fields, row[1:], strict=True)]
+
+
+def _value(column: Field[Any, Any], told: Any) -> Any:
+    value = column.to_python(told)
+    if isinstance(column, BoundedText):  # a server would be told by COPY, and give the row's words in its answer
+        column.check_fits(value)
+    return value
 
 
 def _plain(value: object) -> object:

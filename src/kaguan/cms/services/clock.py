@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from kaguan.cms.models import Card, Reminder
+from kaguan.cms.models import Card, Region, Reminder
 from kaguan.cms.rules.axis import Axis
 from kaguan.cms.rules.guards import GUARDS, Guard
 from kaguan.cms.rules.lifecycle import APPLICATION, BANK_FUNCTION, Application, BankFunction
@@ -19,6 +19,8 @@ from kaguan.cms.services.outbox import tell_bank
 from kaguan.cms.services.use_case import question, use_case
 
 FIRST_CARDS: Final = date(1999, 12, 1)
+LAST_DAY: Final = date(2999, 12, 31)
+"""No card is valid for so long, and the calendar that the days are counted in goes further."""
 
 
 @question("run clock", Right.CLOCK)
@@ -27,8 +29,17 @@ def allow_run(case: Case, /, *, on: date) -> None:
     first cards.
     """
     _check_come(case, on)
-    if on < FIRST_CARDS:
-        raise NotEligible(f"{on} is before the first cards, nothing was due then")
+    _check_counted(on)
+
+
+@question("look ahead", Right.CLOCK)
+def look_ahead(case: Case, /, *, on: date) -> Region:
+    """Return the region whose clock the actor runs, to see what is due there on that day, which may lie ahead.
+
+    Refuses with NotEligible a day before the first cards, or after the last of any.
+    """
+    _check_counted(on)
+    return case.institution.region
 
 
 @use_case("let time pass", Right.CLOCK, CardState)
@@ -96,6 +107,13 @@ def _check_place(card: Card, rule: TimeRule) -> None:
     """Return when the rule is for cards where this one is: one that was collected meanwhile is not sealed."""
     if card.production not in CARD_RULE_OF[rule].production:
         raise IllegalTransition(f"{rule} refused: the card is in production state {card.production}")
+
+
+def _check_counted(on: date) -> None:
+    if on < FIRST_CARDS:
+        raise NotEligible(f"{on} is before the first cards, nothing was due then")
+    if on > LAST_DAY:
+        raise NotEligible(f"{on} is after the last day of any card, nothing will be due then")
 
 
 def _check_come(case: Case, on: date) -> None:

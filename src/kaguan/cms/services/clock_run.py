@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from kaguan.apdu.errors import RuleBroken
-from kaguan.cms.models import Card, CardEvent, Institution, Region, Reminder, TemporaryCard
+from kaguan.cms.models import Card, CardEvent, Region, Reminder, TemporaryCard
 from kaguan.cms.rules.lifecycle import APPLICATION, Application
-from kaguan.cms.rules.refusals import NotEligible, NotFound
+from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.temporary import TemporaryState
 from kaguan.cms.rules.timetable import CARD_RULES, CardRule, TimeRule
 from kaguan.cms.services.case import COLUMN_OF, Actor
-from kaguan.cms.services.clock import let_time_pass, remind
+from kaguan.cms.services.clock import let_time_pass, look_ahead, remind
 from kaguan.cms.services.temporary import lapse_temporary_card
 
 PAGE: Final = 500
@@ -48,14 +48,15 @@ class Refused:
 
 
 def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
-    """Yield everything that is due on that day in the actor's region, rule by rule, as the books stand now.
+    """Return what is due on that day in the actor's region, as `due_in` gives it. Refuses as `clock.look_ahead`."""
+    return due_in(look_ahead(actor, uuid4(), on=day), day, page=page)
 
-    It is read in pages, so memory stays flat. Refuses with NotFound when there is no such institution.
+
+def due_in(region: Region, day: date, *, page: int = PAGE) -> Iterator[Due]:
+    """Yield everything that is due on that day in the region, rule by rule, as the books stand now.
+
+    It is read in pages, so memory stays flat.
     """
-    institution = Institution.objects.select_related("region").filter(pk=actor.institution).first()
-    if institution is None:
-        raise NotFound(f"no institution {actor.institution!r} is on the books")
-    region = institution.region
     for state in sorted(set(Application) - APPLICATION.final):
         yield from _expired(region, state, day, page)
     for rule in CARD_RULES:
@@ -70,7 +71,7 @@ def due_on(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due]:
 def run_day(actor: Actor, day: date, *, page: int = PAGE) -> Iterator[Due | Refused]:
     """Do what is due on that day, one transaction after the other; yield each as it is done, or refused.
 
-    Refuses with NotEligible when the day has not come.
+    Refuses with NotEligible when the day has not come, else as `due_on`.
     """
     if day > timezone.localdate():
         raise NotEligible(f"{day} has not come yet: what would happen then can only be shown")

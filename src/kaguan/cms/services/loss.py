@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -30,6 +30,18 @@ from kaguan.cms.services.use_case import use_case
 BLOCK_ORDERED: Final = "order_block"
 BLOCK_PRESUMED: Final = "presume_block"
 
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """By which step of the application a loss is reported for the time being, and by which the bank's side follows."""
+
+    event: str
+    bank_event: str
+
+
+REPORTED: Final = Report("report_temporary_loss", "suspend_with_card")
+REPORTED_BY_HOLDER: Final = Report("report_own_loss", "suspend_with_own_report")
+
 _BANK_LOST: Final = frozenset({BankFunction.TEMPORARY_LOSS, BankFunction.LOST})
 _BANK_NOT_LOST: Final = frozenset({BankFunction.ACTIVE, BankFunction.TEMPORARY_LOSS})
 
@@ -42,12 +54,19 @@ def report_temporary_loss(case: Case, /, *, card_no: str, channel: Channel | Non
     Refuses, in this order: no such card, own card, channel, state.
     """
     card = case.card(card_no)
+    return lose_for_now(case, card, REPORTED, case.circumstances(card), channel)
+
+
+def lose_for_now(
+    case: Case, card: Card, report: Report, circumstances: Circumstances, channel: Channel | None
+) -> CardState:
+    """Leave the card lost for the time being, and its bank told. Refuses, in this order: channel, state, guards."""
     rules = card.region.rules()
-    case.taken_by("report_temporary_loss", channel, rules.temporary_loss_channels, rules.name)
-    before, circumstances = state_of(card), case.circumstances(card)
-    case.step(card, APPLICATION, "report_temporary_loss", circumstances)
+    case.taken_by(report.event, channel, rules.temporary_loss_channels, rules.name)
+    before = state_of(card)
+    case.step(card, APPLICATION, report.event, circumstances)
     if card.bank_function == BankFunction.ACTIVE and _bank_comes_along(case, card):
-        case.step(card, BANK_FUNCTION, "suspend_with_card", circumstances)
+        case.step(card, BANK_FUNCTION, report.bank_event, circumstances)
     tell_bank(case, card, "report_temporary_loss", before)
     return state_of(card)
 

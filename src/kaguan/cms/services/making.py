@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaguan.cms.models import Card, CardRequest, Holder, StockItem
+from kaguan.cms.models import Card, CardRequest, Holder, InstantMark, StockItem
 from kaguan.cms.rules.documents import mask_number
 from kaguan.cms.rules.progress import Progress, progress_of
 from kaguan.cms.rules.refusals import NotFound
@@ -18,7 +18,8 @@ from kaguan.personalization.order.validity import years_after
 class Making:
     """A person's newest request and card; what is not there yet is empty.
 
-    `longest_until` is the last day (ISO 8601) that a card ordered today may have, `place` cabinet and position.
+    `longest_until` is the last day (ISO 8601) that a card ordered today may have, `place` cabinet and position;
+    `instant`, the request is marked to be made while the holder waits.
     """
 
     holder_id: int
@@ -33,6 +34,7 @@ class Making:
     place: str
     received_at: str
     longest_until: str
+    instant: bool
 
 
 @question("look at making", Right.LOOK)
@@ -71,4 +73,5 @@ def _told(case: Case, holder: Holder, request: CardRequest | None, card: Card | 
         f"{item.cabinet} {item.position}".strip() if item else "",
         item.received_at.isoformat(timespec="seconds") if item else "",
         until.isoformat(),
+        request is not None and InstantMark.objects.filter(card_request=request).exists(),
     )

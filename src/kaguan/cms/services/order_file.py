@@ -132,6 +132,8 @@ def propose_cards(
 ) -> tuple[RequestRow, ...]:
     """Return a card for every checked request of the actor's region, oldest first, with numbers from `first` on.
 
+    Those that are made while their holders wait are left out.
+
     `first` is the eight characters before a check character; used numbers are left out. Without dates the card is
     issued today and valid as long as the region allows. Nothing is ordered by it.
     Refuses, in this order: `first` out of form, numbers used up.
@@ -142,8 +144,8 @@ def propose_cards(
     region = case.institution.region
     issued = issue_date or case.today
     until = valid_until or years_after(issued, region.rules().card_valid_years)
-    checked = CardRequest.objects.filter(region=region, stage=Production.CHECKED).order_by("applied_at", "pk")
-    waiting = list(checked.values_list("pk", flat=True))
+    checked = CardRequest.objects.filter(region=region, stage=Production.CHECKED, instant_mark=None)
+    waiting = list(checked.order_by("applied_at", "pk").values_list("pk", flat=True))
     numbers = list(islice(_free_numbers(parts[1], parts[2]), len(waiting)))
     if len(numbers) < len(waiting):
         raise NotEligible(f"the numbers from {first} on do not last for {len(waiting)} cards: begin elsewhere")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from kaguan.cms.models import Card
 from kaguan.cms.rules.choices import Paper
 from kaguan.cms.rules.documents import Document
+from kaguan.cms.rules.guards import Circumstances
 from kaguan.cms.rules.lifecycle import PIN, Pin, Use, check_use
 from kaguan.cms.rules.papers import missing_papers
 from kaguan.cms.rules.refusals import IllegalTransition, NotEligible
@@ -71,20 +72,28 @@ def reset_pin(
     resets.
     """
     card = case.card(card_no)
-    count_reset(case, card, document, papers, channel)
+    case.step(card, PIN, "reset", as_reset(case, card, "reset", document=document, papers=papers, channel=channel))
     return state_of(card)
 
 
-def count_reset(
-    case: Case, card: Card, document: Document, papers: Sequence[Paper], channel: Channel | None = None
-) -> None:
-    """Leave the PIN reset once more, by the holder's own document. Refuses as `reset_pin`, from the channel on."""
+def as_reset(
+    case: Case,
+    card: Card,
+    event: str,
+    *,
+    document: Document,
+    papers: Sequence[Paper],
+    channel: Channel | None,
+) -> Circumstances:
+    """Return the circumstances of a step that the region's settings for a reset speak of, with what is not shown yet.
+
+    Refuses, in this order: channel, card state.
+    """
     rules = card.region.rules()
-    case.taken_by("reset", channel, rules.pin_reset_channels, rules.name)
+    case.taken_by(event, channel, rules.pin_reset_channels, rules.name)
     check_use(card.application, Use.CARE_FOR_PIN)
     missing = missing_papers(rules.pin_reset_documents, document, papers)
-    circumstances = replace(case.circumstances(card, document=document), papers_missing=missing)
-    case.step(card, PIN, "reset", circumstances)
+    return replace(case.circumstances(card, document=document), papers_missing=missing)
 
 
 @use_case("void PIN", Right.PIN, CardState)

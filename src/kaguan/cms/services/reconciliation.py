@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from uuid import UUID
 
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.ledger.posting import Phase, find, find_pending, settle, void
+from kaguan.cms.ledger.posting import Phase, find, find_pending, moves_of, settle, void
 from kaguan.cms.models import Card, Reconciliation, Transfer
+from kaguan.cms.queries import open_reservations
 from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.pages import rows_after
 from kaguan.cms.services.reservation import Resolution, resolution_of
-from kaguan.cms.services.use_case import use_case
+from kaguan.cms.services.use_case import question, use_case
 
 
 class Outcome(StrEnum):
@@ -39,6 +42,22 @@ class AskedReconciliation:
     card_no: str
     amount_fen: int
     outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReconciliation:
+    """What waits to be approved, with what was found; the amount is in fen, the moment in ISO 8601."""
+
+    reconciliation_id: str
+    transfer_id: str
+    card_no: str
+    amount_fen: int
+    outcome: str
+    reason: str
+    evidence: str
+    asked_by: str
+    institution: str
+    at: str
 
 
 @use_case("ask reconciliation", Right.RECONCILE, AskedReconciliation)
@@ -101,6 +120,49 @@ def approve_reconciliation(case: Case, /, *, reconciliation_id: UUID) -> Resolut
     case.note(reconciliation=str(asked.pk), transfer=str(transfer_id), phase=resolution.phase)
     case.note(amount_fen=resolution.amount_fen, reason=asked.reason, asked_by=asked.asked_by)
     return resolution
+
+
+@question("list reconciliations", Right.RECONCILE)
+def open_reconciliations(
+    case: Case, /, *, after: UUID | None = None, most: int | None = None
+) -> list[OpenReconciliation]:
+    """Return what can still be approved about cards in reach, oldest first, without the actor's own card.
+
+    At most so many that come after the one with that id, which need not be open any more; all of them if not said.
+    Refuses, in this order: not at the authority, no such reconciliation.
+    """
+    _at_authority(case)
+    open_ids = {row["transfer"] for row in open_reservations()}
+    asked = Reconciliation.objects.select_related("transfer")
+    last = None
+    if after is not None:
+        absent = f"no reconciliation {after} is on the books"
+        last = asked.filter(pk=after).first()
+        if last is None:
+            raise NotFound(absent)
+        _check_in_reach(case, last.transfer, absent)
+    waiting = [row for row in rows_after(asked, last) if str(row.transfer.pk) in open_ids]
+    cards = Card.objects.filter(pk__in=[row.transfer.content["memo"]["card_no"] for row in waiting])
+    shown = cards.filter(region__in=case.regions)
+    if case.operator.holder_id is not None:
+        shown = shown.exclude(holder=case.operator.holder_id)
+    within = set(shown.values_list("pk", flat=True))
+    return list(islice((_told(row) for row in waiting if row.transfer.content["memo"]["card_no"] in within), most))
+
+
+def _told(asked: Reconciliation) -> OpenReconciliation:
+    return OpenReconciliation(
+        str(asked.pk),
+        str(asked.transfer.pk),
+        asked.transfer.content["memo"]["card_no"],
+        sum(move.amount_fen for move in moves_of(asked.transfer)),
+        asked.outcome,
+        asked.reason,
+        asked.evidence,
+        asked.asked_by,
+        asked.institution,
+        asked.at.isoformat(timespec="seconds"),
+    )
 
 
 def _at_authority(case: Case) -> None:

@@ -67,11 +67,12 @@ class SettlementWanted(Strict):
 
 
 class ReleaseWanted(Strict):
-    """Which formally lost card was found, and the document shown."""
+    """Which formally lost card was found, the document shown, and how it was told, if not there."""
 
     card_no: CardNo
     document: DocumentShown
     reason: Words
+    channel: Channel | None = None
 
 
 class UnlockWanted(Strict):
@@ -151,9 +152,12 @@ def ask_settlement(request: HttpRequest, key: Key, body: SettlementWanted) -> As
 @router.post("/loss-releases", response=answers(AskedApproval), operation_id="ask_release")
 def ask_release(request: HttpRequest, key: Key, seen: Seen, body: ReleaseWanted) -> AskedApproval:
     """Ask for a formally lost card to serve again."""
-    document = body.document.document()
     return asking.ask_release(
-        *asks_for(request, key, seen), card_no=body.card_no, document=document, reason=body.reason
+        *asks_for(request, key, seen),
+        card_no=body.card_no,
+        document=body.document.document(),
+        reason=body.reason,
+        channel=body.channel,
     )
 
 

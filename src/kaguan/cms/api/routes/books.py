@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, answers, asks_for
+from kaguan.cms.api.paging import Cursor, Limit, Page, id_after, page_of
 from kaguan.cms.api.shapes import Fen, PersonNamed, Strict, Words
 from kaguan.cms.services import contributions, reconciliation
 from kaguan.cms.services.contributions import Credited
-from kaguan.cms.services.reconciliation import AskedReconciliation, Outcome
+from kaguan.cms.services.reconciliation import AskedReconciliation, OpenReconciliation, Outcome
 from kaguan.cms.services.reservation import Resolution
 
 router: Final = Router(tags=["books"])
@@ -54,6 +55,13 @@ def credit(request: HttpRequest, key: Key, body: Premium) -> Credited:
 def ask(request: HttpRequest, key: Key, body: ReconciliationWanted) -> AskedReconciliation:
     """Ask for an open transfer to end; the key becomes the reconciliation's id."""
     return reconciliation.ask_reconciliation(*asks_for(request, key), **body.model_dump())
+
+
+@router.get("/reconciliations", response=answers(Page[OpenReconciliation]), operation_id="open_reconciliations")
+def waiting(request: HttpRequest, cursor: Cursor = "", limit: Limit = 50) -> Page[OpenReconciliation]:
+    """List what waits for approval about cards in reach, oldest first."""
+    asked = reconciliation.open_reconciliations(*asks_for(request, uuid4()), after=id_after(cursor), most=limit + 1)
+    return page_of(asked, limit, lambda one: one.reconciliation_id)
 
 
 @router.post(

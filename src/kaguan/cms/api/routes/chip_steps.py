@@ -9,17 +9,11 @@ from ninja import Router
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for
 from kaguan.cms.api.routes.locks import LockWanted
-from kaguan.cms.api.shapes import CardNo, DocumentShown, OnCounter, Strict, Why
+from kaguan.cms.api.shapes import AskedAtCounter, CardNo, Why
 from kaguan.cms.services.case import CardState
 from kaguan.cms.services.chip import locking, pin, unreadable
 
 router: Final = Router(tags=["chip steps"])
-
-
-class PinUnblock(Strict):
-    """The document that is shown."""
-
-    document: DocumentShown
 
 
 @router.post("/{card_no}/chip/lock", response=answers(CardState), operation_id="begin_chip_lock")
@@ -65,16 +59,27 @@ def leave_change(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, bo
 
 
 @router.post("/{card_no}/chip/pin-reset", response=answers(CardState), operation_id="begin_pin_reset")
-def begin_reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: OnCounter) -> CardState:
+def begin_reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: AskedAtCounter) -> CardState:
     """Count a reset; the chip is about to be given a new PIN."""
-    shown = body.document.document()
-    return pin.begin_pin_reset(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)
+    return pin.begin_pin_reset(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/chip/pin-unblock", response=answers(CardState), operation_id="begin_pin_unblock")
-def begin_unblock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: PinUnblock) -> CardState:
+def begin_unblock(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: AskedAtCounter) -> CardState:
     """Count a reset; the chip is about to be given its tries back."""
-    return pin.begin_pin_unblock(*asks_for(request, key, seen), card_no=card_no, document=body.document.document())
+    return pin.begin_pin_unblock(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/chip/pin/done", response=answers(CardState), operation_id="end_pin_step")

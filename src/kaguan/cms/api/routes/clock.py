@@ -8,7 +8,8 @@ from typing import Annotated, Final
 from uuid import uuid4
 
 from django.http import HttpRequest
-from ninja import Router
+from django.utils import timezone
+from ninja import Query, Router
 from pydantic import Field
 
 from kaguan.cms.api.asked import Key, answers, asks_for
@@ -16,7 +17,7 @@ from kaguan.cms.api.shapes import CardNo, Day, Number, Strict
 from kaguan.cms.rules.timetable import TimeRule
 from kaguan.cms.services import clock, loss, temporary
 from kaguan.cms.services.case import CardState
-from kaguan.cms.services.clock_run import Due, Refused, run_day
+from kaguan.cms.services.clock_run import Due, Refused, due_in, run_day
 from kaguan.cms.services.temporary import TemporaryReceipt
 
 router: Final = Router(tags=["clock"])
@@ -55,6 +56,22 @@ class RunReport:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """The card or temporary card by its number, and the rule that is due for it."""
+
+    number: str
+    rule: TimeRule
+
+
+@dataclass(frozen=True, slots=True)
+class DueSteps:
+    """What is due, rule by rule; with `more` that was not all."""
+
+    due: list[DueStep]
+    more: bool
+
+
 @router.post("/clock/runs", response=answers(RunReport), operation_id="run_clock")
 def run(request: HttpRequest, body: RunWanted) -> RunReport:
     """Do what is due on a day in the region, each in a transaction of its own; running again does what is left."""
@@ -63,6 +80,19 @@ def run(request: HttpRequest, body: RunWanted) -> RunReport:
     steps: list[Due | Refused] = list(islice(run_day(actor, body.on), body.most))
     refused = [NotDone(step.due.number, step.due.rule, step.why) for step in steps if isinstance(step, Refused)]
     return RunReport(len(steps) - len(refused), refused, more=len(steps) == body.most)
+
+
+@router.get("/clock/due", response=answers(DueSteps), operation_id="look_ahead")
+def due(
+    request: HttpRequest,
+    on: Annotated[Day | None, Query(description="A day that may lie ahead; today if not given.")] = None,
+    most: Annotated[int, Query(ge=1, le=MOST)] = MOST,
+) -> DueSteps:
+    """Show what is due on a day in the region, as the books stand now; nothing is done."""
+    day = on or timezone.localdate()
+    region = clock.look_ahead(*asks_for(request, uuid4()), on=day)
+    steps = list(islice(due_in(region, day), most + 1))
+    return DueSteps([DueStep(step.number, step.rule) for step in steps[:most]], more=len(steps) > most)
 
 
 @router.post("/cards/{card_no}/time-rules", response=answers(CardState), operation_id="let_time_pass")

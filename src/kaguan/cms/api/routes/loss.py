@@ -8,18 +8,12 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNo, DocumentShown, OnCounter, Strict, Words
+from kaguan.cms.api.shapes import AskedAtCounter, CardNo, DocumentShown, Strict, Words
 from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services import loss
 from kaguan.cms.services.case import CardState
 
 router: Final = Router(tags=["loss"])
-
-
-class FormalLoss(OnCounter):
-    """What lies on the counter, and how it was asked."""
-
-    channel: Channel | None = None
 
 
 class LossRelease(Strict):
@@ -48,7 +42,7 @@ def report_temporary_loss(
 
 
 @router.post("/{card_no}/formal-loss", response=answers(CardState), operation_id="report_formal_loss")
-def report_formal_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: FormalLoss) -> CardState:
+def report_formal_loss(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: AskedAtCounter) -> CardState:
     """Report the card formally lost."""
     return loss.report_formal_loss(
         *asks_for(request, key, seen),

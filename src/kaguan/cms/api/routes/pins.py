@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from kaguan.cms.api.asked import Key, Seen, answers, asks_for
-from kaguan.cms.api.shapes import CardNo, OnCounter
+from kaguan.cms.api.shapes import AskedAtCounter, CardNo
 from kaguan.cms.services import pin
 from kaguan.cms.services.case import CardState
 
@@ -28,10 +28,15 @@ def blocked(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen) -> Card
 
 
 @router.post("/{card_no}/pin/reset", response=answers(CardState), operation_id="reset_pin")
-def reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: OnCounter) -> CardState:
+def reset(request: HttpRequest, card_no: CardNo, key: Key, seen: Seen, body: AskedAtCounter) -> CardState:
     """Tell that the holder typed a new PIN into the chip after showing their document."""
-    shown = body.document.document()
-    return pin.reset_pin(*asks_for(request, key, seen), card_no=card_no, document=shown, papers=body.papers)
+    return pin.reset_pin(
+        *asks_for(request, key, seen),
+        card_no=card_no,
+        document=body.document.document(),
+        papers=body.papers,
+        channel=body.channel,
+    )
 
 
 @router.post("/{card_no}/pin/void", response=answers(CardState), operation_id="void_pin")

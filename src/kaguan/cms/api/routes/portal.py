@@ -10,17 +10,20 @@ from typing import Annotated, Final
 from uuid import uuid4
 
 from django.http import HttpRequest
-from ninja import Header, Router, Status
+from ninja import Header, Query, Router, Status
 from pydantic import IPvAnyAddress, WithJsonSchema
 
 from kaguan.cms.api.asked import Key, Seen, actor_of_request, answers, asks_for
 from kaguan.cms.api.errors import Unwelcome
 from kaguan.cms.api.shapes import CardNo, CertNo, Password, Strict, secret
 from kaguan.cms.rules.refusals import NotAllowed
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.access import holders
 from kaguan.cms.services.access.sessions import sign_out
 from kaguan.cms.services.activation.entry import ActivationState
 from kaguan.cms.services.activation.online import OwnRecord, activate_online, own_record
+from kaguan.cms.services.case import CardState
+from kaguan.cms.services.people import own_cards
 from kaguan.vault.secret import Secret
 
 router: Final = Router(tags=["portal"])
@@ -96,6 +99,21 @@ def see_own_record(request: HttpRequest, session: HolderSession) -> OwnRecord:
 def activate(request: HttpRequest, card_no: CardNo, session: HolderSession, key: Key, seen: Seen) -> ActivationState:
     """Bring one's own card into use; the record on its chip is owed."""
     return activate_online(*asks_for(request, key, seen), token=held(session), card_no=card_no)
+
+
+@router.post("/cards/{card_no}/temporary-loss", response=answers(CardState), operation_id="report_own_loss")
+def report_own_loss(
+    request: HttpRequest,
+    card_no: CardNo,
+    session: HolderSession,
+    key: Key,
+    seen: Seen,
+    channel: Annotated[Channel | None, Query()] = None,
+) -> CardState:
+    """Report one's own card lost for the time being; without a channel over the website."""
+    return own_cards.report_own_loss(
+        *asks_for(request, key, seen), token=held(session), card_no=card_no, channel=channel
+    )
 
 
 def held(session: str) -> Secret:

@@ -23,7 +23,8 @@ from kaguan.cms.rules.applying import ApplicationWay, Eligibility, Presence, Req
 from kaguan.cms.rules.guards import Verdict
 from kaguan.cms.rules.production import CheckFailure
 from kaguan.cms.rules.terms import Channel
-from kaguan.cms.services import requests
+from kaguan.cms.services import instant, requests
+from kaguan.cms.services.instant import MarkedRequest, WaitingPerson
 from kaguan.cms.services.requests import Applicant, RequestState, UnitReceipt, Wish
 
 router: Final = Router(tags=["requests"])
@@ -133,6 +134,24 @@ def check(request: HttpRequest, card_request_id: UUID, key: Key, body: CheckResu
 def correct(request: HttpRequest, card_request_id: UUID, key: Key) -> RequestState:
     """Put a request that failed its check up for another."""
     return requests.correct_request(*asks_for(request, key), card_request_id=card_request_id)
+
+
+@router.get("/instant", response=answers(list[WaitingPerson]), operation_id="instant_requests")
+def waiting(request: HttpRequest) -> list[WaitingPerson]:
+    """List who waits here for a card that is made at once, longest first."""
+    return instant.instant_requests(*asks_for(request, uuid4()))
+
+
+@router.post("/{card_request_id}/instant-mark", response=answers(MarkedRequest), operation_id="mark_instant")
+def mark(request: HttpRequest, card_request_id: UUID, key: Key) -> MarkedRequest:
+    """Have the card made here while its holder waits."""
+    return instant.mark_instant(*asks_for(request, key), card_request_id=card_request_id)
+
+
+@router.post("/{card_request_id}/instant-mark/removal", response=answers(MarkedRequest), operation_id="unmark_instant")
+def unmark(request: HttpRequest, card_request_id: UUID, key: Key) -> MarkedRequest:
+    """Leave the card to the bureau after all."""
+    return instant.unmark_instant(*asks_for(request, key), card_request_id=card_request_id)
 
 
 @router.post("/{card_request_id}/withdrawal", response=answers(RequestState), operation_id="withdraw_request")

@@ -8,11 +8,11 @@ from kaguan.cms.ledger.accounts import balance, personal_account
 from kaguan.cms.models import Card
 from kaguan.cms.rules.activation import NO_READER, ActivationWay
 from kaguan.cms.rules.lifecycle import Application
-from kaguan.cms.rules.refusals import NotFound
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.access.holders import signed_in_holder
 from kaguan.cms.services.activation.entry import ActivationState, begin, told
 from kaguan.cms.services.case import Case
+from kaguan.cms.services.people.own_cards import own_card
 from kaguan.cms.services.people.reading import Person, person_as_it_is
 from kaguan.cms.services.use_case import question, use_case
 from kaguan.vault.secret import Secret
@@ -34,10 +34,7 @@ def activate_online(case: Case, /, *, token: Secret, card_no: str) -> Activation
     Refuses, in this order: the session is over or the password has to be changed first, no such card of this holder,
     own card, way, state, not handed over yet, replaced card still open, expired.
     """
-    holder = signed_in_holder(case, token)
-    if not Card.objects.filter(pk=card_no, holder=holder).exists():
-        raise NotFound(f"you have no card {card_no}")
-    card = case.card(card_no)
+    card = own_card(case, token, card_no)
     circumstances = replace(case.circumstances(card), holder_signed_in=True)
     return told(begin(case, card, ActivationWay.ONLINE, circumstances, NO_READER, {}))
 

@@ -17,6 +17,7 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import CancelReason
 from kaguan.cms.rules.refusals import NotEligible
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.approvals.deeds import DEEDS, Content
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.orders import Ending, NewCard
@@ -60,12 +61,15 @@ def ask_purge(case: Case, /, *, holder_id: int, reason: str) -> AskedApproval:
 
 
 @use_case("ask release of formal loss", Right.LOSS, AskedApproval)
-def ask_release(case: Case, /, *, card_no: str, document: Document, reason: str) -> AskedApproval:
-    """Leave on record that a formally lost card was found.
+def ask_release(
+    case: Case, /, *, card_no: str, document: Document, reason: str, channel: Channel | None = None
+) -> AskedApproval:
+    """Leave on record that a formally lost card was found; `channel` is how it was told, if not as usual there.
 
     Refuses, in this order: no reason, no such card, own card, what `release_loss` refuses.
     """
-    return _ask(case, Action.RELEASE_FORMAL_LOSS, {"card_no": card_no, "document": asdict(document)}, reason)
+    content = {"card_no": card_no, "document": asdict(document), "channel": channel.value if channel else None}
+    return _ask(case, Action.RELEASE_FORMAL_LOSS, content, reason)
 
 
 @use_case("ask unlock", Right.LOCK, AskedApproval)

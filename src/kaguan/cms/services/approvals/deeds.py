@@ -65,7 +65,8 @@ def _purge(case: Case, content: Content, _approval: UUID) -> None:
 def _release(case: Case, content: Content, _approval: UUID) -> None:
     allowed = replace(case, approved=Action.RELEASE_FORMAL_LOSS)
     document = Document(**content["document"])
-    release_card(allowed, allowed.card(content["card_no"]), document)
+    channel = Channel(content["channel"]) if content["channel"] else None
+    release_card(allowed, allowed.card(content["card_no"]), document, channel)
 
 
 def _unlock(case: Case, content: Content, _approval: UUID) -> None:

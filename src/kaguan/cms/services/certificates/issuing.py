@@ -20,6 +20,7 @@ from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.access.holders import signed_in_holder
 from kaguan.cms.services.case import Case
 from kaguan.cms.services.certificates.keys import private_key, signing_key
+from kaguan.cms.services.people.own_cards import own_card
 from kaguan.cms.services.use_case import use_case
 from kaguan.vault.secret import Secret
 
@@ -56,10 +57,7 @@ def issue_own_certificate(case: Case, /, *, token: Secret, card_no: str, purpose
 
     Refuses, in this order: as `signed_in_holder`, no such card of this holder, own card, card state, expired, no key.
     """
-    holder = signed_in_holder(case, token)
-    if not Card.objects.filter(pk=card_no, holder=holder).exists():
-        raise NotFound(f"you have no card {card_no}")
-    card = case.card(card_no)
+    card = own_card(case, token, card_no)
     check_use(card.application, Use.CERTIFY)
     objection = GUARDS[Guard.NOT_EXPIRED](case.circumstances(card))
     if objection is not None:

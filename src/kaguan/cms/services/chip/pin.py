@@ -11,10 +11,11 @@ from kaguan.cms.rules.documents import Document
 from kaguan.cms.rules.lifecycle import PIN, PIN_RESETS, Pin, Use, check_use
 from kaguan.cms.rules.purchases import SITES, check_site
 from kaguan.cms.rules.rights import Right
+from kaguan.cms.rules.terms import Channel
 from kaguan.cms.services.case import CardState, Case, state_of
 from kaguan.cms.services.chip.books import open_facets
 from kaguan.cms.services.chip.cases import begin_step, end_step
-from kaguan.cms.services.pin import change_pin, count_reset
+from kaguan.cms.services.pin import as_reset, change_pin
 from kaguan.cms.services.use_case import use_case
 
 CHANGE, RESET, UNBLOCK = "change PIN", "reset PIN", "unblock PIN"
@@ -56,29 +57,47 @@ def leave_pin(case: Case, /, *, card_no: str, why: str) -> CardState:
 
 
 @use_case("begin PIN reset", Right.PIN, CardState)
-def begin_pin_reset(case: Case, /, *, card_no: str, document: Document, papers: Sequence[Paper] = ()) -> CardState:
+def begin_pin_reset(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    document: Document,
+    papers: Sequence[Paper] = (),
+    channel: Channel | None = None,
+) -> CardState:
     """Leave the reset counted, and on record that the chip is being given a new PIN.
 
     Refuses as `services.pin.reset_pin`.
     """
     card = case.card(card_no)
-    count_reset(case, card, document, papers)
+    case.step(card, PIN, "reset", as_reset(case, card, "reset", document=document, papers=papers, channel=channel))
     begin_step(case, card, Facet.PIN_STEP, RESET)
     return state_of(card)
 
 
 @use_case("begin PIN unblock", Right.PIN, CardState)
-def begin_pin_unblock(case: Case, /, *, card_no: str, document: Document) -> CardState:
+def begin_pin_unblock(
+    case: Case,
+    /,
+    *,
+    card_no: str,
+    document: Document,
+    papers: Sequence[Paper] = (),
+    channel: Channel | None = None,
+) -> CardState:
     """Leave the unblocking counted as a reset, and on record that the chip is being given its tries back.
 
     The PIN is afterwards what it was before it was blocked, the first one or one that its holder chose.
-    Refuses, in this order: no such card, own card, card state, PIN not blocked or void, document, too many resets.
+    What the region says of a reset it says of this.
+    Refuses, in this order: no such card, own card, channel, card state, PIN not blocked or void, document, other
+    papers, too many resets.
     """
     card = case.card(card_no)
-    check_use(card.application, Use.CARE_FOR_PIN)
+    circumstances = as_reset(case, card, "unblock", document=document, papers=papers, channel=channel)
     blocked = CardEvent.objects.filter(card=card, axis=PIN.name, event="block").order_by("id").last()
     event = "unblock_initial" if blocked is not None and blocked.from_state == Pin.INITIAL else "unblock"
-    case.step(card, PIN, event, case.circumstances(card, document=document))
+    case.step(card, PIN, event, circumstances)
     begin_step(case, card, Facet.PIN_STEP, UNBLOCK)
     return state_of(card)
 

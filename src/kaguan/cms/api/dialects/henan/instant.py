@@ -1,4 +1,4 @@
-"""A card made while its holder waits: batch number, batch, data, return; then 领卡启用.
+"""A card made while its holder waits: mark, list, batch number, batch, data, return; then 领卡启用.
 
 Every step finds out by itself how far the card is, so that a counter that lost its place begins again at the top: what
 was done before answers 01. The batch is an order of one card, and its number follows from the request.
@@ -24,22 +24,54 @@ from kaguan.cms.api.dialects.henan.fields import (
     IDENT_CODE,
     NAME,
     PERSON,
+    PROGRESS,
     AlreadySo,
     Fields,
     Operation,
 )
 from kaguan.cms.api.dialects.henan.people import fields_of, making_of
+from kaguan.cms.rules.deadlines import Urgency
 from kaguan.cms.rules.production import Production, Report
-from kaguan.cms.rules.refusals import IllegalTransition, NotEligible, NotFound
+from kaguan.cms.rules.refusals import DuplicateRequest, IllegalTransition, NotEligible, NotFound
 from kaguan.cms.services.case import Actor
+from kaguan.cms.services.instant import instant_requests, mark_instant
 from kaguan.cms.services.making import Making
 from kaguan.cms.services.people.reading import unmask_person
 from kaguan.cms.services.production import RequestRow, order_requests, report_stage
 from kaguan.cms.services.stock import receive_stock
 from kaguan.personalization.order.returnfile import ReturnRow
 
-FAILURE: Final = "失败原因"
+FAILURE, NUMBER, HOW_MANY = "失败原因", "序号", "人数"
+"""Words of our own: no source names these fields."""
 _PREFIX: Final = "JZ"
+
+
+def _mark(actor: Actor, fields: Fields) -> Fields:
+    making = making_of(actor, fields)
+    if making.instant:
+        raise AlreadySo
+    if not making.card_request_id:
+        raise NotFound("the person has no request whose card is still to be made")
+    try:
+        mark_instant(actor, uuid4(), card_request_id=UUID(making.card_request_id))
+    except DuplicateRequest:
+        raise AlreadySo from None
+    return {}
+
+
+def _list(actor: Actor, fields: Fields) -> Fields:
+    """Tell how many wait, and of one of them who it is, masked: a message has a field of each name once."""
+    number = fields.get(NUMBER) or "1"
+    if not (number.isascii() and number.isdigit() and int(number)):
+        raise NotEligible(f"{NUMBER} counts from 1")
+    waiting = instant_requests(actor, uuid4())
+    place = int(number) - 1
+    if place >= len(waiting) and (waiting or place):
+        raise NotFound(f"{len(waiting)} people wait: there is no number {number}")
+    if not waiting:
+        return {HOW_MANY: "0"}
+    one = waiting[place]
+    return {HOW_MANY: str(len(waiting)), CERT_NO: one.cert_no, NAME: one.name, PROGRESS: one.progress}
 
 
 def _batch_of(making: Making) -> str:
@@ -75,7 +107,8 @@ def _form(actor: Actor, fields: Fields) -> Fields:
         raise NotEligible("that is not the batch number that was drawn for the person")
     until = date.fromisoformat(making.longest_until)
     row = RequestRow(UUID(making.card_request_id), fields[CARD_NO], timezone.localdate(), until)
-    order_requests(actor, uuid4(), order_no=fields[BATCH], rows=[row])
+    urgency = Urgency.INSTANT if making.instant else Urgency.NORMAL
+    order_requests(actor, uuid4(), order_no=fields[BATCH], rows=[row], urgency=urgency)
     return {}
 
 
@@ -120,6 +153,8 @@ def _return(actor: Actor, fields: Fields) -> Fields:
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
     {
+        "即制卡标注": Operation(PERSON, _mark),
+        "即制卡人员": Operation((), _list),
         "获取批次号": Operation(PERSON, _draw),
         "查询批次号": Operation(PERSON, _look_up),
         "即制卡批次": Operation((*PERSON, BATCH, CARD_NO), _form),
