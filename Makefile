@@ -9,6 +9,9 @@ installed := .venv/.installed
 benchmarks := $(filter-out bench/soak%,$(wildcard bench/*.py))
 soaks := $(wildcard bench/soak*.py)
 
+# Byte code is kept whatever the shell says: each program that a test starts would compile all of Kaguan again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check lint types walls bench soak coverage mutation
 
 help:
