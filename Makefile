@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo   the main job, from order to reissued card; results in out/"
 	@echo "make test   everything: linters, types, walls, all tests"
-	@echo "make check  the same without the slow tests, in about a minute"
+	@echo "make check  the same without the slow tests, in less than a minute"
 	@echo "make lint | types | walls   one part of it"
 	@echo "make bench | soak           how fast it is | how long it lasts"
 	@echo "make coverage | mutation    how much of the chip the tests reach | what they would not notice"

@@ -36,7 +36,6 @@ def pytest_collection_finish():
     """Leave the tests themselves out of every later search for garbage: half a million objects, none of which goes."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_sessionfinish():
