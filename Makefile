@@ -9,12 +9,15 @@ installed := .venv/.installed
 benchmarks := $(filter-out bench/soak%,$(wildcard bench/*.py))
 soaks := $(wildcard bench/soak*.py)
 
+# Byte code is kept whatever the shell says: each program that a test starts would compile all of Kaguan again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check lint types walls bench soak coverage mutation
 
 help:
 	@echo "make demo   the main job, from order to reissued card; results in out/"
 	@echo "make test   everything: linters, types, walls, all tests"
-	@echo "make check  the same without the slow tests, in about a minute"
+	@echo "make check  the same without the slow tests, in less than a minute"
 	@echo "make lint | types | walls   one part of it"
 	@echo "make bench | soak           how fast it is | how long it lasts"
 	@echo "make coverage | mutation    how much of the chip the tests reach | what they would not notice"

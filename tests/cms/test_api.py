@@ -283,6 +283,7 @@ def test_every_refusal_has_a_code_and_a_bug_tells_nothing():
     assert "0307" not in json.dumps(problem_of(refusals.NotEligible(f"not {CERT_NO}")))
 
 
+@pytest.mark.slow
 def test_the_committed_description_is_the_apis_own():
     subprocess.run([sys.executable, PROJECT / "scripts" / "openapi", "--check"], check=True)
 

@@ -4,47 +4,57 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
 from cms.chip_steps import STEPS, ask_again, never_silent, open_things, settled_at_last
 from cms.counter import FIRST_PIN, NEW_PIN, Counter, drugs
+from cms.siege.processes import all_gone, apart
 from cms.test_chip_trouble import recover_transfers
 from cms.threads import at_once
+from cms.town import town_again
 from kaguan.apdu.chaining import Layer
 from kaguan.emulator.imagefile import FileCard, save_image
 
 pytestmark = pytest.mark.slow
 
-TESTS = Path(__file__).parents[1]
+
+class Striking(Layer):
+    """A wire at whose end the process dies, before or after the chip heard the command by which it does the step."""
+
+    def __init__(self, link, instruction: int, *, heard: bool) -> None:
+        super().__init__(link)
+        self.instruction, self.heard = instruction, heard
+
+    def transceive(self, command):
+        if command[1] != self.instruction:
+            return self.link.transceive(command)
+        if self.heard:
+            self.link.transceive(command)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("a killed process goes on")
 
 
-def struck(database, path, name, request_id, *, heard) -> None:
-    """The program that did the step was killed at its command."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cms.struck", database, path, name, str(request_id), "heard" if heard else "unheard"],
-        cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def strike(card_file, step, request_id, *, heard) -> None:
+    """The process that did the step was killed at its command."""
+
+    def act():
+        with FileCard(card_file) as card:
+            step.act(Counter(town_again()), Striking(card, step.instruction, heard=heard), request_id)
+
+    assert apart(act).killed
+    all_gone()
 
 
 @pytest.mark.parametrize("heard", [False, True])
 @pytest.mark.parametrize("name", STEPS)
-def test_a_kill_between_books_and_chip_is_never_silent(own_store, lasting_town, tmp_path, name, heard):
+def test_a_kill_between_books_and_chip_is_never_silent(lasting_town, tmp_path, name, heard):
     counter, step, asked = Counter(lasting_town), STEPS[name], uuid4()
     path = tmp_path / "card.card"
     save_image(path, step.prepare(counter).image)
-    connection.close()
-    struck(own_store, path, name, asked, heard=heard)
+    strike(path, step, asked, heard=heard)
     with FileCard(path) as card:
         assert open_things(step.card_no), "a step that was begun stands open"
         never_silent(counter, card, step.card_no)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from random import Random
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
-from cms.counter import CARD, FIRST_PIN, Counter, account_fen
+from cms.counter import CARD, FIRST_PIN, Counter, account_fen, drugs
+from cms.siege.processes import Running, all_gone
+from cms.town import town_again
 from kaguan.cms.ledger.accounts import balance, merchant_account
 from kaguan.cms.models import Transfer
 from kaguan.cms.queries import open_reservations
@@ -20,23 +20,29 @@ from kaguan.emulator.imagefile import FileCard, save_image
 
 KILLS = 20
 START_FEN = 10_000
-TESTS = Path(__file__).parents[1]
 
 
-def trade_until_killed(database, card, seed, seconds):
-    """The trader has been killed, so long after it began."""
-    trader = subprocess.Popen(
-        [sys.executable, "-m", "cms.trader", database, str(card), str(seed)],
-        cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with trader:
-        assert trader.stdout.readline() == "trading\n"
-        time.sleep(seconds)
-        assert trader.poll() is None
-        trader.kill()
+def trade(card_file: Path, seed: int) -> None:
+    """Loads and purchases of a few fen, never ending."""
+    dice = Random(seed)
+    counter = Counter(town_again())
+    with FileCard(card_file) as card:
+        while True:
+            transfer_id, amount_fen = UUID(int=dice.getrandbits(128)), dice.randint(1, 9)
+            if dice.random() < 0.5:
+                counter.outlet.load(card, transfer_id, amount_fen, FIRST_PIN)
+            else:
+                counter.pharmacy.purchase(card, transfer_id, drugs(amount_fen), FIRST_PIN)
+
+
+def trade_until_killed(card_file: Path, seed: int, seconds: float) -> None:
+    """A process that traded with the card has been killed, so long after it began."""
+    connection.close()
+    trader = Running(lambda: trade(card_file, seed))
+    time.sleep(seconds)
+    trader.kill()
+    assert trader.ended().killed
+    all_gone()
 
 
 def recover_all(counter, card):
@@ -50,7 +56,7 @@ def recover_all(counter, card):
 
 
 @pytest.mark.slow
-def test_a_killed_counter_finds_out_what_the_card_did(own_store, lasting_town, tmp_path):
+def test_a_killed_counter_finds_out_what_the_card_did(lasting_town, tmp_path):
     counter = Counter(lasting_town)
     path = tmp_path / "card.card"
     save_image(path, counter.funded(START_FEN).image)
@@ -58,7 +64,7 @@ def test_a_killed_counter_finds_out_what_the_card_did(own_store, lasting_town, t
     dice = Random(990100)
     ended = []
     for kill in range(KILLS):
-        trade_until_killed(own_store, path, kill, dice.uniform(0.02, 1.0))
+        trade_until_killed(path, kill, dice.uniform(0.05, 0.5))
         with FileCard(path) as card:
             ended.append(recover_all(counter, card))
             on_card_fen = counter.agrees(card, CARD)

@@ -9,16 +9,18 @@ import pytest
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import CharField, TextField
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cms.town import CERT_NO, NAME
 from kaguan.apdu.errors import InputError
 from kaguan.cms.compiled import insert
-from kaguan.cms.models import AuditEntry, Card, CardEvent, Holder, Receipt, Region
+from kaguan.cms.models import AuditEntry, Card, CardEvent, Holder, Institution, Receipt, Region
 from kaguan.cms.models.texts import BoundedText
+from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.safekeeping.backup import back_up, restore
-from kaguan.cms.services.set_up import register_holder
+from kaguan.cms.services.set_up import register_institution
 from kaguan.cms.store import open_store
 
 TEXTS = [
@@ -27,7 +29,7 @@ TEXTS = [
     for column in model._meta.concrete_fields
     if isinstance(column, CharField | TextField)
 ]
-LONGEST_NAME = Holder._meta.get_field("name").max_length
+LONGEST_NAME = Institution._meta.get_field("name").max_length
 
 
 def test_every_column_of_text_is_bounded():
@@ -61,9 +63,9 @@ def refused_by(write):
 
 def test_by_whichever_way_a_row_is_written(town):
     card = Card.objects.get(pk=town.order())
-    event = {"card": card, "at": "2026-01-05T00:00Z", "axis": "a" * 21, "request_id": uuid4()}
+    event = {"card_id": card.card_no, "at": timezone.now(), "axis": "a" * 21, "request_id": uuid4()}
     ways = {
-        "insert": lambda: insert(CardEvent(**event)),
+        "insert": lambda: insert(CardEvent, **event),
         "create": lambda: CardEvent.objects.create(**event),
         "many": lambda: Region.objects.bulk_create([Region(code="9" * 21)]),
         "save": Holder(pk=card.holder_id, cert_type="01", cert_no=CERT_NO, name="甲" * 101, region_id="990100").save,
@@ -78,14 +80,14 @@ def test_by_whichever_way_a_row_is_written(town):
 
 
 def test_a_use_case_takes_the_longest_and_refuses_one_more(town):
-    person = {"cert_type": "01", "cert_no": CERT_NO}
+    clinic = {"code": "CLINIC-9", "kind": InstitutionKind.CLINIC}
     before = AuditEntry.objects.count(), Receipt.objects.count()
-    assert "name of holder" in refused_by(
-        lambda: register_holder(town.clerk, uuid4(), **person, name="甲" * (LONGEST_NAME + 1))
+    assert "name of institution" in refused_by(
+        lambda: register_institution(town.administrator, uuid4(), **clinic, name="甲" * (LONGEST_NAME + 1))
     )
     assert (AuditEntry.objects.count(), Receipt.objects.count()) == before
-    register_holder(town.clerk, uuid4(), **person, name="甲" * LONGEST_NAME)
-    assert Holder.objects.get().name == "甲" * LONGEST_NAME
+    register_institution(town.administrator, uuid4(), **clinic, name="甲" * LONGEST_NAME)
+    assert Institution.objects.get(pk="CLINIC-9").name == "甲" * LONGEST_NAME
 
 
 def test_a_backup_with_a_longer_text_is_restored_into_neither_kind(own_store, new_store, lasting_town, tmp_path):

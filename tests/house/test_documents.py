@@ -61,6 +61,7 @@ def test_acceptance_ids_are_those_of_the_list():
     unknown = {
         name_of(file): strange
         for file in python_files("tests")
+        if ".acceptance(" in file.read_text(encoding="utf-8")
         if (strange := sorted(set(acceptance_marks(syntax(file))) - set(ids)))
     }
     assert unknown == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def python_files(*folders: str) -> tuple[Path, ...]:
 def syntax(file: Path) -> ast.Module:
     """The file's syntax tree."""
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function and method under the node, however deep; expressions are not searched, for they hold none."""
+    left = [tree]
+    while left:
+        for child in ast.iter_child_nodes(left.pop()):
+            if not isinstance(child, ast.expr):
+                left.append(child)
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield child
 
 
 def name_of(file: Path) -> str:

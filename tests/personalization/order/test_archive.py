@@ -265,6 +265,7 @@ def deleted_files() -> Iterator[int]:
                 yield int(name)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's view of open files")
 def test_the_index_is_no_file_that_others_can_open_and_holds_no_number(path: Path) -> None:
     numbers = [f"{number:018d}" for number in range(60_000)]

@@ -116,7 +116,9 @@ def whole_table(name: str) -> Table:
     return inherited(_shipped(name), _shipped)
 
 
+@cache
 def _shipped(name: str) -> Table:
+    # whoever joins tables makes new ones: what is read once serves every profile that extends it
     return _table(_text(name), f"{name}.toml")
 
 
