@@ -246,10 +246,6 @@ QUESTIONS = {
     browsing.list_transfers,
     browsing.list_institutions,
     browsing.list_operators,
-    browsing.list_cases,
-    browsing.show_case,
-    browsing.show_blacklist,
-    browsing.show_pushed_lists,
     order_file.content_of_order,
     order_file.propose_cards,
 }

@@ -17,12 +17,12 @@ from card.modules import MODULE_TERMINAL, module
 from cms.counter import CARD, FIRST_PIN, Counter
 from cms.neighbours import neighbour_at
 from cms.town import EXPIRES, shown
-from kaguan.cms.casebook import blacklist_record, pushed_lists
 from kaguan.cms.models import BlacklistChange, BlacklistPush, Card, ChipCase
 from kaguan.cms.rules.chip_state import Facet
 from kaguan.cms.rules.lifecycle import Application, CancelReason, LockReason
 from kaguan.cms.rules.refusals import NotAllowed, NotEligible, NotFound
 from kaguan.cms.rules.regions import InstitutionKind
+from kaguan.cms.services.casework import ListedCard, look_at_blacklist, look_at_pushed_lists
 from kaguan.cms.services.chip.blacklist import blacklist_of, push_blacklist
 from kaguan.cms.services.lock import cancel, lock, unlock
 from kaguan.cms.services.loss import release_loss, report_formal_loss, report_temporary_loss
@@ -44,6 +44,11 @@ def pushed(town, *, terminal=MODULE_TERMINAL, whole=False, key=AUTHORITY) -> byt
     """The signed list that the terminal is given now."""
     push = push_blacklist(town.clerk, uuid4(), terminal_no=terminal, whole=whole, institution="PHARMACY-1")
     return blacklist_of(UUID(push.push_id)).signed(key)
+
+
+def listed(town) -> list[ListedCard]:
+    """The region's blacklist."""
+    return look_at_blacklist(town.clerk, uuid4(), region="990100")
 
 
 def now() -> datetime:
@@ -136,11 +141,11 @@ STEPS = {
 @pytest.mark.parametrize("cause", STEPS)
 def test_each_end_of_a_cards_use_is_on_the_list(town, cause):
     card = town.active_card()
-    assert blacklist_record("990100") == []
+    assert listed(town) == []
     STEPS[cause](town, card)
-    (row,) = blacklist_record("990100")
-    assert row["sequence"] > 0
-    assert (row["card_no"], row["cause"]) == (card, cause)
+    (row,) = listed(town)
+    assert row.sequence > 0
+    assert (row.card_no, row.cause) == (card, cause)
 
 
 def test_numbers_rise_and_a_card_stands_there_once(town):
@@ -161,7 +166,7 @@ def test_numbers_rise_and_a_card_stands_there_once(town):
     ]
     numbers = [change[0] for change in changes]
     assert numbers == sorted(set(numbers))
-    assert [row["cause"] for row in blacklist_record("990100")] == ["cancelled"]
+    assert [row.cause for row in listed(town)] == ["cancelled"]
 
 
 @pytest.mark.slow
@@ -220,8 +225,8 @@ def test_who_may_push_and_to_which_terminal(town):
         push_blacklist(neighbour, uuid4(), terminal_no=MODULE_TERMINAL)
     with pytest.raises(NotEligible, match="is taken"):
         push_blacklist(neighbour, uuid4(), terminal_no=MODULE_TERMINAL, institution=neighbour.institution)
-    (row,) = pushed_lists("990100")
-    assert (row["terminal_no"], row["institution"], row["sequence"]) == (MODULE_TERMINAL, "PHARMACY-1", 0)
+    (row,) = look_at_pushed_lists(town.clerk, uuid4(), region="990100")
+    assert (row.terminal_no, row.institution, row.sequence) == (MODULE_TERMINAL, "PHARMACY-1", 0)
 
 
 def test_nobody_takes_a_card_off_the_list_behind_our_back(town):

@@ -36,12 +36,12 @@ def test_a_case_is_listed_shown_and_settled_by_two(kaguan, tmp_path):
     (case,) = json.loads(kaguan("case", "list", "--card-no", CARD, "--json"))
     assert (case["books"], case["chip"], case["more_fen"]) == ("10000 fen", "10700 fen", 700)
     assert (case["operator"], case["institution"]) == TELLER
-    words = ("case", "settle", case["case"], "--remedy", "books follow the chip", "--reason", "journal, line 7")
+    words = ("case", "settle", case["case_id"], "--remedy", "books follow the chip", "--reason", "journal, line 7")
     assert "no right to reconcile" in kaguan(*words, code=5)
     kaguan(*words, "--request-id", f"{ID}1", who=CLERK)
     kaguan("approval", "approve", f"{ID}1", who=CLERK, code=5)
     kaguan("approval", "approve", f"{ID}1", who=SUPERVISOR)
-    told = values(kaguan("case", "show", case["case"]))
+    told = values(kaguan("case", "show", case["case_id"]))
     assert (told["state"], told["approval"]) == ("settled", f"{ID}1")
     assert json.loads(kaguan("case", "list", "--json")) == []
     assert len(json.loads(kaguan("case", "list", "--settled", "--json"))) == 1

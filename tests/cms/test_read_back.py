@@ -22,7 +22,6 @@ from cms.neighbours import neighbour_at
 from cms.test_outlet_activation import spoil
 from cms.town import shown
 from kaguan.apdu.errors import NeedsSecondPerson
-from kaguan.cms.casebook import case_record, cases
 from kaguan.cms.ledger.accounts import balance, purse_account
 from kaguan.cms.ledger.proof import verify_books
 from kaguan.cms.models import AuditEntry, Card, ChipCase
@@ -33,6 +32,7 @@ from kaguan.cms.rules.refusals import AlreadyResolved, IllegalTransition, NotAll
 from kaguan.cms.rules.regions import InstitutionKind
 from kaguan.cms.services.approvals.asking import ask_settlement
 from kaguan.cms.services.approvals.deciding import approve, reject
+from kaguan.cms.services.casework import ChipCaseView, look_at_case, look_at_cases
 from kaguan.cms.services.chip.pin import begin_pin_change, begin_pin_reset, end_pin_step
 from kaguan.cms.services.lock import unlock
 from kaguan.personalization.specimen import REGION
@@ -55,6 +55,11 @@ def counter(town) -> Counter:
 def facets() -> list[str]:
     """About what a case is open."""
     return sorted(ChipCase.objects.filter(state="open").values_list("facet", flat=True))
+
+
+def looked_at(counter: Counter, case_id: UUID) -> ChipCaseView:
+    """The case as the authority's clerk sees it."""
+    return look_at_case(counter.town.clerk, uuid4(), case_id=case_id)
 
 
 def only_case(**which) -> UUID:
@@ -111,8 +116,8 @@ def test_the_same_disagreement_is_one_case_however_often_it_is_seen(counter):
     behind_the_rules(counter, "purchase", card, 700, booked=False)
     for seen in (1, 2, 3):
         assert counter.outlet.read(card).open_cases == Facet.PURSE
-        assert case_record(only_case(), {REGION})["sightings"] == seen
-    assert case_record(only_case(), {REGION})["chip"] == "9300 fen"
+        assert looked_at(counter, only_case()).sightings == seen
+    assert looked_at(counter, only_case()).chip == "9300 fen"
     assert AuditEntry.objects.filter(action="read back", outcome="done").count() == 3
 
 
@@ -159,9 +164,10 @@ def test_two_people_let_the_books_follow_the_chip(counter):
     assert account_record("SUSPENSE")["newest_entries"][0]["kind"] == "correction"
     assert facets() == []
     verify_books()
-    (settled,) = [case for case in cases({REGION}, settled=True) if case["about"] == Facet.PURSE]
-    record = case_record(UUID(settled["case"]), {REGION})
-    assert (record["state"], record["why"], record["approval"]) == ("settled", Remedy.BOOKS_FOLLOW, str(approval))
+    known = look_at_cases(counter.town.clerk, uuid4(), settled=True)
+    (settled,) = [case.case_id for case in known if case.about == Facet.PURSE]
+    record = looked_at(counter, UUID(settled))
+    assert (record.state, record.why, record.approval) == ("settled", Remedy.BOOKS_FOLLOW, str(approval))
     counter.pharmacy.purchase(card, uuid4(), drugs(100), FIRST_PIN)
     assert Facet.PURSE not in facets()
 

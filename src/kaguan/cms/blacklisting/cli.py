@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -66,7 +67,7 @@ def blacklist_take(terminal_no: str, list_file: Path, public_key: Path, terminal
 @looks
 def blacklist_show(look: Look, region: str, *, terminals: bool) -> None:
     """Show which cards of a region are listed, or which list its terminals have."""
-    from kaguan.cms.services.browsing import show_blacklist, show_pushed_lists
+    from kaguan.cms.services.casework import look_at_blacklist, look_at_pushed_lists
 
-    show = show_pushed_lists if terminals else show_blacklist
-    look.show(show(look.actor, look.request_id, region=region))
+    look_at = look_at_pushed_lists if terminals else look_at_blacklist
+    look.show([asdict(row) for row in look_at(look.actor, look.request_id, region=region)])

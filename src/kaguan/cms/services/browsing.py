@@ -5,9 +5,7 @@ Law. What lies in another city is not found, whether it exists there or not.
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from kaguan.cms import casebook, progress, queries
+from kaguan.cms import progress, queries
 from kaguan.cms.ledger.accounts import AccountKind, kind_of
 from kaguan.cms.models import Card, Holder
 from kaguan.cms.queries import Record
@@ -85,37 +83,6 @@ def list_institutions(case: Case, /) -> list[Record]:
 def list_operators(case: Case, /) -> list[Record]:
     """Return the colleagues whom the actor answers for, by code."""
     return queries.operator_records(institutions_in_reach(case.operator))
-
-
-@question("list chip cases", Right.LOOK)
-def list_cases(case: Case, /, *, card_no: str = "", settled: bool = False) -> list[Record]:
-    """Return what waits to be explained about the chips of the actor's regions, oldest first."""
-    return casebook.cases(case.regions, card_no, settled=settled)
-
-
-@question("show chip case", Right.LOOK)
-def show_case(case: Case, /, *, case_id: UUID) -> Record:
-    """Return the case with what became of it; refuse with NotFound."""
-    return casebook.case_record(case_id, case.regions)
-
-
-@question("show blacklist", Right.LOOK)
-def show_blacklist(case: Case, /, *, region: str) -> list[Record]:
-    """Return the region's listed cards, by number; refuse with NotFound a region that is not the actor's."""
-    _check_region(case, region)
-    return casebook.blacklist_record(region)
-
-
-@question("show pushed lists", Right.LOOK)
-def show_pushed_lists(case: Case, /, *, region: str) -> list[Record]:
-    """Return what the region's terminals were given last. Refuses as `show_blacklist`."""
-    _check_region(case, region)
-    return casebook.pushed_lists(region)
-
-
-def _check_region(case: Case, region: str) -> None:
-    if region not in case.regions:
-        raise NotFound(f"no region {region} is on the books")
 
 
 def _check_reach(case: Case, code: str) -> None:

@@ -68,9 +68,9 @@ class PushedList:
 
 @question("look at chip cases", Right.LOOK)
 def look_at_cases(
-    case: Case, /, *, after: UUID | None, most: int, card_no: str = "", settled: bool = False
+    case: Case, /, *, after: UUID | None = None, most: int | None = None, card_no: str = "", settled: bool = False
 ) -> list[ChipCaseView]:
-    """Return at most so many cases about cards in reach, or about one, that come after the one with that id.
+    """Return the cases about cards in reach, or about one: at most so many that come after the one with that id.
 
     Oldest first, without the actor's own; the settled ones too when asked for. Refuses with NotFound an id of none.
     """
@@ -94,8 +94,8 @@ def look_at_case(case: Case, /, *, case_id: UUID) -> ChipCaseView:
 
 
 @question("look at blacklist", Right.LOOK)
-def look_at_blacklist(case: Case, /, *, region: str, after: int, most: int) -> list[ListedCard]:
-    """Return at most so many cards that the region's terminals refuse, by number, after that one.
+def look_at_blacklist(case: Case, /, *, region: str, after: int = 0, most: int | None = None) -> list[ListedCard]:
+    """Return the cards that the region's terminals refuse, by number: at most so many after that one.
 
     Refuses with NotFound a region that is not the actor's.
     """
@@ -110,8 +110,8 @@ def look_at_blacklist(case: Case, /, *, region: str, after: int, most: int) -> l
 
 
 @question("look at pushed lists", Right.LOOK)
-def look_at_pushed_lists(case: Case, /, *, region: str, after: str, most: int) -> list[PushedList]:
-    """Return what each of the region's terminals was given last, at most so many with a greater number than that.
+def look_at_pushed_lists(case: Case, /, *, region: str, after: str = "", most: int | None = None) -> list[PushedList]:
+    """Return what each of the region's terminals was given last: at most so many with a greater number than that.
 
     Refuses as `look_at_blacklist`.
     """

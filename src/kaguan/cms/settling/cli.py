@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from uuid import UUID
 
 import click
@@ -21,9 +22,10 @@ def case_() -> None:
 @looks
 def case_list(look: Look, card_no: str, *, settled: bool) -> None:
     """Show every open case in reach, oldest first."""
-    from kaguan.cms.services.browsing import list_cases
+    from kaguan.cms.services.casework import look_at_cases
 
-    look.show(list_cases(look.actor, look.request_id, card_no=card_no, settled=settled))
+    found = look_at_cases(look.actor, look.request_id, card_no=card_no, settled=settled)
+    look.show([asdict(case) for case in found])
 
 
 @case_.command("show")
@@ -31,9 +33,9 @@ def case_list(look: Look, card_no: str, *, settled: bool) -> None:
 @looks
 def case_show(look: Look, case_id: UUID) -> None:
     """Show CASE_ID: what chip and books say, when it was seen, and what became of it."""
-    from kaguan.cms.services.browsing import show_case
+    from kaguan.cms.services.casework import look_at_case
 
-    look.show(show_case(look.actor, look.request_id, case_id=case_id))
+    look.show(asdict(look_at_case(look.actor, look.request_id, case_id=case_id)))
 
 
 @case_.command("settle")
