@@ -26,13 +26,17 @@ NAMES = ("temporary_loss_days", "purse_wait_days", "replacement_fee_fen")
 DAYS = st.dates(date(2000, 1, 1), date(2040, 1, 1))
 
 
+# made once: a strategy that every draw makes anew costs more than the draw
+PLACES = st.sampled_from([COUNTRY, PROVINCE, CITY, "990200"])
+SET = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 300), max_size=3)
+GIVEN_BACK = st.frozensets(st.sampled_from(NAMES))
+
+
 @st.composite
-def layers(draw, code=None, names=NAMES):
+def layers(draw, code=None):
     """A version of some region that sets some of three settings, and perhaps gives another one back."""
-    place = code or draw(st.sampled_from([COUNTRY, PROVINCE, CITY, "990200"]))
-    settings = draw(st.dictionaries(st.sampled_from(names), st.integers(1, 300), max_size=3))
-    inherits = draw(st.sets(st.sampled_from(names))) - settings.keys()
-    return Layer(place, draw(DAYS), settings, {}, frozenset(inherits))
+    place, settings = code or draw(PLACES), draw(SET)
+    return Layer(place, draw(DAYS), settings, {}, draw(GIVEN_BACK) - settings.keys())
 
 
 def values(code, found, on):

@@ -23,6 +23,8 @@ def too_long(file: Path) -> Iterator[str]:
     lines = len(file.read_text(encoding="utf-8").splitlines())
     if lines > MOST_LINES_A_FILE:
         yield f"{name_of(file)}: {lines} lines"
+    if lines <= MOST_LINES_A_FUNCTION:
+        return
     for node in functions(syntax(file)):
         size = (node.end_lineno or node.lineno) - node.lineno + 1
         if size > MOST_LINES_A_FUNCTION:

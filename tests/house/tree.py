@@ -43,9 +43,8 @@ def python_files(*folders: str) -> tuple[Path, ...]:
     return tuple(f for f in project_files() if f.suffix == ".py" and any(f.is_relative_to(r) for r in roots))
 
 
-@cache
 def syntax(file: Path) -> ast.Module:
-    """The file's syntax tree."""
+    """The file's syntax tree; to keep all of them costs more, in the search for garbage, than to read them again."""
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
