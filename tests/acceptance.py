@@ -14,7 +14,7 @@ def statements() -> list[str]:
     return A_STATEMENT.findall(STATEMENTS.read_text(encoding="utf-8"))
 
 
-def pytest_collection_modifyitems(items):
+def note_statements(items):
     """Each report says which statements its test shows, in whatever process it was made."""
     for item in items:
         ids = [statement for mark in item.iter_markers("acceptance") for statement in mark.args]

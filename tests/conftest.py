@@ -13,9 +13,9 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from acceptance import pytest_collection_modifyitems, pytest_terminal_summary
+from acceptance import note_statements, pytest_terminal_summary
 
-__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
+__all__ = ["pytest_terminal_summary"]
 
 # The machines that run the tests share their cores: a slow example is no finding.
 settings.register_profile("kaguan", deadline=None)
@@ -30,6 +30,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 PCSC_FOLDER = Path(tempfile.mkdtemp(prefix="kaguan-pcsc-"))
 os.environ["PCSCLITE_CSOCK_NAME"] = str(PCSC_FOLDER / "pcscd.comm")
 atexit.register(shutil.rmtree, PCSC_FOLDER, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first: no worker is left alone with it when the others are through."""
+    note_statements(items)
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 
 
 def pytest_collection_finish():

@@ -189,7 +189,7 @@ def test_what_terminals_were_given_before_counts_by_the_new_numbers(lasting_town
             cursor.execute(line)
     report_temporary_loss(town.hotline, uuid4(), card_no=second)
     push = push_blacklist(town.clerk, uuid4(), terminal_no=MODULE_TERMINAL)
-    assert (push.since, push.sequence) == (50, 51)
+    assert push.since == 50 < push.sequence
     assert len(blacklist_of(UUID(push.push_id)).cards) == 1
     with pytest.raises(DatabaseError, match="append-only"):
         BlacklistChange.objects.all().delete()

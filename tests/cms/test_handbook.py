@@ -10,7 +10,7 @@ from cms.handbook import PAGE, Office, Step, steps
 from kaguan.cms.cli import cms
 from postgres import server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.longest]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -45,6 +45,7 @@ def told(text, title):
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_the_twelve_steps_can_be_read_and_a_second_run_starts_anew(tmp_path):
     out = tmp_path / "out"
     first = demo(out)
