@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -21,11 +22,6 @@ from django.db.models.query import get_related_populators
 from kaguan.cms.sending import send
 
 Row = TypeVar("Row")
-
-_PLAIN: Final[dict[str, frozenset[type]]] = {
-    "sqlite": frozenset({BigIntegerField}),
-    "postgresql": frozenset({BigIntegerField, UUIDField, DateTimeField}),
-}
 
 _EXAMPLES: Final[dict[type, Callable[[int], Any]]] = {
     str: lambda place: f"\x1f{place}",
@@ -46,7 +42,7 @@ class Compiled(Generic[Row]):
         """Return the rows for these values."""
         database = connections[DEFAULT_DB_ALIAS]
         statement = self._statements.get(database.vendor) or self._statement(database)
-        answer = send(statement.sql, [given(values) for given in statement.given])
+        answer = send(database, statement.sql, [given(values) for given in statement.given])
         return [statement.read(row, database) for row in answer.fetchall()]
 
     def first(self, **values: object) -> Row | None:
@@ -78,7 +74,7 @@ def insert(model: type[Model], /, *, returning: str = "", **values: Any) -> Any:
     database = connections[DEFAULT_DB_ALIAS]
     insertion = _insertion(model, database.vendor)
     sql = f"{insertion.sql} RETURNING {returning}" if returning else insertion.sql
-    answer = send(sql, insertion.prepared(values, database))
+    answer = send(database, sql, insertion.prepared(values, database))
     return answer.fetchone()[0] if returning else None
 
 
@@ -86,9 +82,10 @@ def move(model: type[Model], key: str, column: str, *, before: str, after: str) 
     """Leave the column changed in the row with that key, and return whether it was as `before`."""
     table, name = model._meta.db_table, model._meta.pk.column
     sql = f"UPDATE {table} SET {column} = %s WHERE {name} = %s AND {column} = %s"  # noqa: S608 - the models' names
-    return bool(send(sql, [after, key, before]).rowcount)
+    return bool(send(connections[DEFAULT_DB_ALIAS], sql, [after, key, before]).rowcount)
 
 
+_Prepare = Callable[[Any, BaseDatabaseWrapper], Any]
 _Given = Callable[[dict[str, object]], Any]
 _Read = Callable[[tuple[Any, ...], BaseDatabaseWrapper], Any]
 
@@ -138,16 +135,16 @@ def _reader(compiler: Any, *, plain: bool) -> _Read:
     if plain:
         return lambda row, database: tuple(converted(row, database))
     shape = compiler.klass_info
-    model, places = shape["model"], shape["select_fields"]
+    rows, places = _Rows(shape["model"]), shape["select_fields"]
     start, end = places[0], places[-1] + 1
     names = [selected[0].target.attname for selected in compiler.select[start:end]]
     populators: Any = get_related_populators
-    joined = populators(shape, compiler.select, DEFAULT_DB_ALIAS)
+    joined = [_quickened(other) for other in populators(shape, compiler.select, DEFAULT_DB_ALIAS)]
     annotated = list((compiler.annotation_col_map or {}).items())
 
     def made(row: tuple[Any, ...], database: BaseDatabaseWrapper) -> Any:
         values = converted(row, database)
-        instance = _instance(model, dict(zip(names, values[start:end], strict=True)))
+        instance: Any = rows.from_db(DEFAULT_DB_ALIAS, names, values[start:end])
         for other in joined:
             other.populate(values, instance)
         for name, place in annotated:
@@ -157,34 +154,40 @@ def _reader(compiler: Any, *, plain: bool) -> _Read:
     return made
 
 
-def _instance(model: type[Model], columns: dict[str, Any]) -> Model:
-    """Return the row as it is in the database: made as when it is unpickled, which takes a fraction of `from_db`."""
-    instance = model.__new__(model)
-    instance.__dict__ = columns
-    instance._state = ModelState()
-    instance._state.db, instance._state.adding = DEFAULT_DB_ALIAS, False
-    return instance
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Makes rows of a model as the database has them: as when they are unpickled, a fraction of Django's `from_db`."""
+
+    model: type[Model]
+
+    def from_db(self, alias: str, names: list[str], values: list[Any]) -> Model:
+        instance = self.model.__new__(self.model)
+        instance.__dict__ = dict(zip(names, values, strict=True))
+        instance._state = state = ModelState()
+        state.db, state.adding = alias, False
+        return instance
+
+
+def _quickened(joined: Any) -> Any:
+    """Return what makes the rows joined to a row, told to make them so, and those joined to them."""
+    joined.model_cls = _Rows(joined.model_cls)
+    joined.related_populators = [_quickened(other) for other in joined.related_populators]
+    return joined
 
 
 @dataclass(frozen=True, slots=True)
 class _Insertion:
     sql: str
-    columns: Mapping[str, Field[Any, Any]]
-    plain: frozenset[str]
-    """Columns whose values go to this kind of database as they are."""
+    columns: Mapping[str, tuple[_Prepare, Field[Any, Any]]]
 
     def prepared(self, values: dict[str, Any], database: BaseDatabaseWrapper) -> list[Any]:
-        made, asked = [], len(values)
-        for name, field in self.columns.items():
-            if name in values:
-                value = values[name]
-                asked -= 1
-            else:
-                value = field.get_default()
-            made.append(value if name in self.plain else field.get_db_prep_save(value, database))
-        if asked:
-            raise TypeError(f"no columns: {', '.join(values.keys() - self.columns.keys())}")
-        return made
+        unknown = values.keys() - self.columns.keys()
+        if unknown:
+            raise TypeError(f"no columns: {', '.join(unknown)}")
+        return [
+            prepare(values[name] if name in values else field.get_default(), database)
+            for name, (prepare, field) in self.columns.items()
+        ]
 
 
 @lru_cache(maxsize=256)
@@ -194,11 +197,25 @@ def _insertion(model: type[Model], vendor: str) -> _Insertion:
     marks = ", ".join(["%s"] * len(fields))
     return _Insertion(
         f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})",  # noqa: S608 - the models' names
-        {field.attname: field for field in fields},
-        frozenset(field.attname for field in fields if type(_kind(field)) in _PLAIN[vendor]),
+        {field.attname: (_prepare(field, vendor), field) for field in fields},
     )
 
 
-def _kind(field: Any) -> Field[Any, Any]:
+def _prepare(field: Any, vendor: str) -> _Prepare:
+    """Return what makes a value one that this kind of database takes: as the field does, by a shorter way."""
     kind: Field[Any, Any] = field.target_field if field.is_relation else field
-    return kind
+    return _SHORTER[vendor].get(type(kind), kind.get_db_prep_save)
+
+
+def _as_it_is(value: Any, _database: BaseDatabaseWrapper) -> Any:
+    return value
+
+
+def _as_utc(value: Any, _database: BaseDatabaseWrapper) -> Any:
+    return value if value is None else str(value.astimezone(UTC).replace(tzinfo=None))
+
+
+_SHORTER: Final[dict[str, dict[type, _Prepare]]] = {
+    "sqlite": {BigIntegerField: _as_it_is, DateTimeField: _as_utc},
+    "postgresql": {BigIntegerField: _as_it_is, UUIDField: _as_it_is, DateTimeField: _as_it_is},
+}

@@ -13,7 +13,7 @@ from sqlite3 import Cursor
 from threading import local
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 _MARK: Final = re.compile("%(s|%)")
 
@@ -28,13 +28,12 @@ class _Kept(local):
 _KEPT: Final = _Kept()
 
 
-def send(sql: str, values: list[Any]) -> Any:
+def send(database: BaseDatabaseWrapper, sql: str, values: list[Any]) -> Any:
     """Return the cursor with the statement's answer, to be read before the next one is sent. Values stand for `%s`.
 
     Raises as Django's own cursors do.
     """
-    database = connections[DEFAULT_DB_ALIAS]
-    if database.execute_wrappers or database.queries_logged:
+    if database.execute_wrappers or database.force_debug_cursor:
         watched = database.cursor()
         watched.execute(sql, values)
         return watched

@@ -30,7 +30,7 @@ def follow_blacklist(card: Card, before: str, *, reason: str, at: datetime) -> N
         return
     cause, region = (now or BlacklistCause.UNLOCKED).value, card.region.pk
     if connection.vendor == "postgresql":
-        send(_LIST_ON_SERVER, [card.card_no, cause, at, region])
+        send(connection, _LIST_ON_SERVER, [card.card_no, cause, at, region])
     else:
         insert(BlacklistChange, region_id=region, card_id=card.card_no, cause=cause, at=at)
 
