@@ -26,7 +26,7 @@ from outside.readers import private_readers
 from postgres import server
 from vault.tokens import LABEL, PIN, SoftToken, token_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.longest]
 ORDER = Path(__file__).parents[2] / "examples" / "order-200.zip"
 PROGRAM = [sys.executable, "-m", "kaguan"]
 

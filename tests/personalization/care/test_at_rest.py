@@ -161,7 +161,10 @@ def what_errors_say(database: str) -> list[str]:
         for row in job.settled(State.GOOD, State.REFUSED):
             holder, record = records.open_any(row.number, row.sealed)
             said += [repr(holder), str(holder), repr(record), repr(records.key)]
-            for number, sealed in ((row.number, row.sealed[:-1] + b"x"), (row.number + 1, row.sealed)):
+            for number, sealed in (
+                (row.number, row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])),
+                (row.number + 1, row.sealed),
+            ):
                 with pytest.raises(KaguanError) as caught:
                     records.open_any(number, sealed)
                 said.append(f"{caught.value} {caught.value!r}")
