@@ -6,8 +6,6 @@ SHELL := bash
 
 bin := .venv/bin
 installed := .venv/.installed
-# the slow tests wait for disks, other programs and time-outs a quarter of their time
-workers := $(shell expr `nproc` + 1)
 benchmarks := $(filter-out bench/soak%,$(wildcard bench/*.py))
 soaks := $(wildcard bench/soak*.py)
 
@@ -34,7 +32,7 @@ demo: $(installed)
 test: $(installed) lint types walls
 	@scripts/debian-packages
 	@scripts/install-pyscard
-	@$(bin)/pytest --numprocesses $(workers)
+	@$(bin)/pytest --numprocesses auto
 
 check: $(installed) lint types walls
 	@$(bin)/pytest --numprocesses auto -m "not slow"

@@ -175,21 +175,26 @@ def test_what_terminals_were_given_before_counts_by_the_new_numbers(lasting_town
     first, second = town.active_card(), town.active_card("990100002", "990101199003070025", "测试人乙")
     report_temporary_loss(town.hotline, uuid4(), card_no=first)
     pushed(town)
+    number = BlacklistChange.objects.get().sequence
     MigrationExecutor(connection).migrate([("cms", "0013_misuse")])
     executor = MigrationExecutor(connection)
     before = executor.loader.project_state([("cms", "0013_misuse")]).apps
     of_card = {"region_id": "990100", "card_id": first, "at": timezone.now()}
-    before.get_model("cms", "BlacklistChange").objects.create(id=50, sequence=2, cause="locked", **of_card)
+    before.get_model("cms", "BlacklistChange").objects.create(
+        id=number + 49, sequence=number + 1, cause="locked", **of_card
+    )
     of_terminal = {"terminal_id": MODULE_TERMINAL, "operator": "clerk", "at": timezone.now()}
-    before.get_model("cms", "BlacklistPush").objects.create(push_id=uuid4(), since=1, sequence=2, **of_terminal)
+    before.get_model("cms", "BlacklistPush").objects.create(
+        push_id=uuid4(), since=number, sequence=number + 1, **of_terminal
+    )
     executor.migrate(executor.loader.graph.leaf_nodes())
-    assert list(BlacklistPush.objects.order_by("at").values_list("sequence", flat=True))[-1] == 50
+    assert list(BlacklistPush.objects.order_by("at").values_list("sequence", flat=True))[-1] == number + 49
     with connection.cursor() as cursor:
         for line in connection.ops.sequence_reset_sql(no_style(), [BlacklistChange]):
             cursor.execute(line)
     report_temporary_loss(town.hotline, uuid4(), card_no=second)
     push = push_blacklist(town.clerk, uuid4(), terminal_no=MODULE_TERMINAL)
-    assert push.since == 50 < push.sequence
+    assert push.since == number + 49 < push.sequence
     assert len(blacklist_of(UUID(push.push_id)).cards) == 1
     with pytest.raises(DatabaseError, match="append-only"):
         BlacklistChange.objects.all().delete()
