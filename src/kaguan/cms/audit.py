@@ -50,7 +50,7 @@ _NEWEST: Final[Compiled[tuple[int, str]]] = Compiled(
     below=int,
 )
 
-_CHAINED: Final = (
+CHAINED: Final = (
     "sequence",
     "at",
     "operator",
@@ -61,6 +61,7 @@ _CHAINED: Final = (
     "detail",
     "previous_hash",
 )
+"""What a line's hash covers."""
 _NUMBERS: Final = frozenset({"cert_no", "phone", "bank_card_no"})
 _SECRETS: Final = frozenset({"pin", "tac", "mac", "key", "password"})
 
@@ -176,6 +177,11 @@ def head_of(lanes: list[LaneHead]) -> ChainHead:
     return ChainHead(entries, fingerprint([list(lane) for lane in lanes]))
 
 
+def as_chained(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a hash covers of the line with this content, in the form in which it is hashed."""
+    return {**{name: content[name] for name in CHAINED}, "at": content["at"].astimezone(UTC).isoformat()}
+
+
 def _take_lane(leave_row: Callable[..., Any] | None) -> int:
     """Return a lane that nobody else writes to before this transaction has ended; the row is left."""
     if connection.vendor != "postgresql":
@@ -194,7 +200,7 @@ def _asked(statement: str) -> Any:
 
 def _hash(content: Mapping[str, Any]) -> str:
     """Return what chains a line with this content, its hash left aside, to the lines before."""
-    return fingerprint({**{name: content[name] for name in _CHAINED}, "at": content["at"].astimezone(UTC).isoformat()})
+    return fingerprint(as_chained(content))
 
 
 def _clean(detail: Mapping[str, object]) -> dict[str, object]:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from kaguan.cms.audit import all_entries, checked, place_of
+from kaguan.cms.audit import CHAINED, all_entries, as_chained, checked, place_of
 from kaguan.cms.canonical import canonical
 from kaguan.cms.models import AuditEntry
 from kaguan.durable import whole_file
 from kaguan.personalization.formats.sheets import write_csv
 
-COLUMNS: Final = (
-    "sequence",
-    "at",
-    "operator",
-    "institution",
-    "action",
-    "request_id",
-    "outcome",
-    "detail",
-    "previous_hash",
-    "hash",
-)
+COLUMNS: Final = (*CHAINED, "hash")
 
 
 class ExportForm(StrEnum):
@@ -52,19 +40,18 @@ def export_log(file: Path, form: ExportForm) -> int:
 def _write_lines(stream: BinaryIO, entries: Iterator[AuditEntry]) -> int:
     count = 0
     for entry in entries:
-        stream.write(canonical({name: _plain(entry, name) for name in COLUMNS}) + b"\n")
+        stream.write(canonical(_content(entry)) + b"\n")
         count += 1
     return count
 
 
 def _write_table(stream: BinaryIO, entries: Iterator[AuditEntry]) -> int:
     def row(entry: AuditEntry) -> list[str]:
-        values = {name: _plain(entry, name) for name in COLUMNS}
-        values |= {"sequence": place_of(entry.sequence), "detail": canonical(entry.detail).decode()}
+        values = _content(entry) | {"sequence": place_of(entry.sequence), "detail": canonical(entry.detail).decode()}
         return [str(values[name]) for name in COLUMNS]
 
     return write_csv(stream, COLUMNS, (row(entry) for entry in entries))
 
 
-def _plain(entry: AuditEntry, name: str) -> object:
-    return entry.at.astimezone(UTC).isoformat() if name == "at" else getattr(entry, name)
+def _content(entry: AuditEntry) -> dict[str, object]:
+    return {**as_chained(vars(entry)), "hash": entry.hash}

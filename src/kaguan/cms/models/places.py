@@ -25,7 +25,7 @@ class Region(models.Model):
     _kept: tuple[date, str] | None = None
 
     def keep_rules(self, on: date, stamp: str) -> None:
-        """Leave that day as today, with the rules that this stamp tells (`stamps_of`): for as long as a request."""
+        """Leave that day as today, with the rules that this stamp tells (`stamp_of`): for as long as a request."""
         self._kept = (on, stamp)
 
     def rules(self, on: date | None = None) -> RegionRules:

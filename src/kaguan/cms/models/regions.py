@@ -6,18 +6,18 @@ rules already: what held on a day can be told for ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.db import models
 from django.db.models import CharField, Count, Max, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Concat, Substr
 
 from kaguan.cms.compiled import Compiled
 from kaguan.cms.models.texts import BoundedText
-from kaguan.cms.rules.layers import Layer, RulesOfDay, line_of, resolve
+from kaguan.cms.rules.layers import COUNTRY, Layer, RulesOfDay, line_of, resolve
 from kaguan.cms.rules.refusals import NotEligible
 
 if TYPE_CHECKING:
@@ -56,34 +56,30 @@ def layers_for(code: str) -> list[Layer]:
 def rules_of_day(code: str, on: date, stamp: str | None = None) -> RulesOfDay:
     """Return the region's rules on that day and where each comes from; with no versions at all, the defaults.
 
-    `stamp` is what `stamps_of` the region's line gave in this transaction, where somebody has asked already.
+    `stamp` is what `stamp_of` gave for the region in this transaction, where somebody has asked already.
 
     Raises:
         NotEligible: the day is before the first version.
     """
     if stamp is None:
-        line = line_of(code)
-        (stamp,) = _STAMP.first(country=line[0], province=line[:2][-1], city=line[-1]) or ("",)
+        (stamp,) = _STAMP.first(code=code) or ("",)
     return _rules_as_of(code, on, stamp)
 
 
-def stamps_of(line: Sequence[object]) -> QuerySet[RegionVersion, tuple[str]]:
-    """Return a question with one answer: as long as it is the same, so is every version of the regions in the line.
+def stamp_of(code: Combinable) -> QuerySet[RegionVersion, tuple[str]]:
+    """Return a question with one answer: as long as it is the same, so is every version of the region and those above.
 
-    Rows are only ever added, so their count, the newest and its moment tell.
+    The region is asked for as `line_of` names it and those above it. Rows are only ever added, so their count, the
+    newest and its moment tell.
     """
+    line = [Value(COUNTRY), Concat(Substr(code, 1, 2), Value("0000")), code]
     parts = [Cast(value, CharField()) for value in (Count("id"), Max("id"), Max("added_at"))]
     stamp = Concat(parts[0], Value(" "), parts[1], Value(" "), parts[2], output_field=CharField())
     versions = RegionVersion.objects.filter(region_code__in=line).order_by().values(all=Value(1))
     return versions.annotate(stamp=stamp).values_list("stamp")
 
 
-_STAMP: Final[Compiled[tuple[str]]] = Compiled(
-    lambda country, province, city: stamps_of([country, province, city]),
-    country=str,
-    province=str,
-    city=str,
-)
+_STAMP: Final[Compiled[tuple[str]]] = Compiled(lambda code: stamp_of(Value(code)), code=str)
 
 
 @lru_cache(maxsize=1_024)

@@ -14,8 +14,7 @@ from operator import attrgetter
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Concat, Substr
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from kaguan.apdu.errors import InputError, RuleBroken
@@ -23,8 +22,7 @@ from kaguan.cms import audit
 from kaguan.cms.canonical import canonical
 from kaguan.cms.compiled import Compiled, insert
 from kaguan.cms.models import Operator, Receipt
-from kaguan.cms.models.regions import stamps_of
-from kaguan.cms.rules.layers import COUNTRY
+from kaguan.cms.models.regions import stamp_of
 from kaguan.cms.rules.refusals import IdempotencyConflict, NotAllowed
 from kaguan.cms.rules.rights import Right
 from kaguan.cms.services.case import Actor, Case
@@ -35,15 +33,13 @@ R = TypeVar("R")
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """As it stands in JSON; a backslash that is itself escaped begins no such character."""
-_REGION: Final = OuterRef("institution__region")
-_LINE: Final = (Value(COUNTRY), Concat(Substr(_REGION, 1, 2), Value("0000")), _REGION)
 _ADMITTED: Final[Compiled[Operator]] = Compiled(
     lambda code, request_id, action: (
         Operator.objects.select_related("institution__region")
         .annotate(
             first_asked=Subquery(_receipt(request_id, action).values("fingerprint")),
             first_result=Subquery(_receipt(request_id, action).values("result")),
-            rules_stamp=Subquery(stamps_of(_LINE)),
+            rules_stamp=Subquery(stamp_of(OuterRef("institution__region"))),
         )
         .filter(pk=code, active=True)
     ),
